@@ -1,0 +1,5 @@
+//! Closed-form scores: the ruler that everything else is measured with.
+
+mod mixture;
+
+pub use mixture::Mixture;

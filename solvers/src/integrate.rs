@@ -1,0 +1,107 @@
+//! The only loop over steps, and the sampler that is built on it.
+
+use candle_core::{DType, Device, Tensor};
+
+use crate::clock::Grid;
+use crate::count::Counted;
+use crate::dynamics::Problem;
+use crate::method::{Method, Stepper};
+use crate::noise::{self, Noise, Stream};
+use crate::observe::{Moment, Observer};
+use crate::sde::Use;
+use crate::{Key, Result};
+
+/// Carries x (B, W) over the steps of a grid and returns it at the last node, or where an observer broke off.
+///
+/// # Errors
+/// Those of the method, the model and the observer.
+pub fn integrate(
+    stepper: &mut dyn Stepper,
+    mut x: Tensor,
+    grid: &Grid,
+    noise: &dyn Noise,
+    watch: &mut dyn Observer,
+) -> Result<Tensor> {
+    for step in grid.steps() {
+        // Detached: candle would otherwise chain the whole run into one graph when the weights are trainable.
+        x = stepper.step(&x, step, noise)?.detach();
+        if watch.observe(&Moment { step, x: &x })?.is_break() {
+            break;
+        }
+    }
+    Ok(x)
+}
+
+/// What is done at the last node, ε.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Finish {
+    /// Nothing: the result is x at ε.
+    #[default]
+    Stop,
+    /// One more evaluation: the result is E[x₀ | x], Tweedie's formula.
+    Denoise,
+}
+
+/// A method on a grid for a problem.
+#[derive(Clone, Copy, Debug)]
+pub struct Sampler<'a> {
+    /// The SDE and the model.
+    pub problem: Problem<'a>,
+    /// The method.
+    pub method: &'a dyn Method,
+    /// The nodes, from noise to data.
+    pub grid: &'a Grid,
+    /// What is done at the end.
+    pub finish: Finish,
+}
+
+/// What a sampler returns.
+#[derive(Clone, Debug)]
+pub struct Solution {
+    /// The samples, (B, D).
+    pub x: Tensor,
+    /// Evaluations of the model, counted at the model, per sample (for adaptive methods, which differ by sample, the mean).
+    pub evals: f64,
+}
+
+impl Sampler<'_> {
+    /// Samples `first .. first + rows` of a key, started from the prior N(0, σ(T)² I).
+    ///
+    /// # Errors
+    /// Those of the method and the model.
+    pub fn draw(&self, key: &Key, first: u64, rows: usize, device: &Device, dtype: DType) -> Result<Solution> {
+        let sigma = self.problem.sde.kernel(self.grid.first()).sigma;
+        let x = noise::prior(key, sigma, (first, rows, self.problem.model.dim()), (device, dtype))?;
+        self.run(x, &Stream::new(key, first), &mut ())
+    }
+
+    /// The same from given points at the first node.
+    ///
+    /// # Errors
+    /// Those of the method, the model and the observer.
+    pub fn run(&self, x: Tensor, noise: &dyn Noise, watch: &mut dyn Observer) -> Result<Solution> {
+        let rows = x.dim(0)?;
+        let counted = Counted::new(self.problem.model);
+        let problem = Problem { sde: self.problem.sde, model: &counted };
+        let mut x = integrate(&mut *self.method.stepper(problem)?, x, self.grid, noise, watch)?;
+        if self.finish == Finish::Denoise {
+            x = problem.predict(&x, &[self.grid.last()])?.denoised()?.detach();
+        }
+        Ok(Solution { x, evals: counted.rows() as f64 / rows.max(1) as f64 })
+    }
+}
+
+/// The grid of a sampler run: all nodes for a method of fixed steps, the two ends for an adaptive one.
+///
+/// # Errors
+/// Those of the spacing.
+pub fn sampling_grid(
+    sde: &dyn crate::sde::LinearSde,
+    spacing: &dyn crate::grid::Spacing,
+    method: &dyn Method,
+    steps: usize,
+) -> Result<Grid> {
+    let span = sde.span(Use::Sampling);
+    let grid = spacing.grid(sde, span, steps)?;
+    if method.adaptive() { Grid::new(vec![grid.first(), grid.last()]) } else { Ok(grid) }
+}

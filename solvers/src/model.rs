@@ -1,0 +1,139 @@
+//! A score model: a network or a closed form that is told x and the kernel (α, σ), never the time.
+
+use candle_core::{DType, Tensor};
+
+use crate::kernel::{Kernel, Row, Target};
+use crate::{Error, Result};
+
+/// A model of the noised data at any kernel.
+///
+/// `at` holds one kernel for the whole batch, or one for each row. A wrapper (counting, guidance, freezing) is a `ScoreModel`
+/// around a `ScoreModel`.
+pub trait ScoreModel: Send + Sync {
+    /// The dimension D of the points.
+    fn dim(&self) -> usize;
+
+    /// What [`raw`](Self::raw) returns.
+    fn target(&self) -> Target;
+
+    /// The prediction for x of shape (B, D), of the same shape, dtype and device.
+    ///
+    /// # Errors
+    /// If x is not (B, D), or `at` holds neither 1 nor B kernels.
+    fn raw(&self, x: &Tensor, at: &[Kernel]) -> Result<Tensor>;
+
+    /// The prediction together with its directional derivatives J·v along each tangent v of shape (B, D).
+    ///
+    /// # Errors
+    /// As [`raw`](Self::raw); and for a model that offers no derivative, which is the default.
+    fn raw_jvp(&self, x: &Tensor, tangents: &[Tensor], at: &[Kernel]) -> Result<(Tensor, Vec<Tensor>)> {
+        let _ = (x, tangents, at);
+        Err(Error::Unsupported("this model offers no derivative, which the likelihood needs".into()))
+    }
+}
+
+/// What a model said about x, with what is needed to read it as any other quantity.
+#[derive(Clone, Debug)]
+pub struct Prediction {
+    x: Tensor,
+    raw: Tensor,
+    target: Target,
+    at: Vec<Kernel>,
+}
+
+impl Prediction {
+    /// Asks `model` about x (B, D) at one kernel, or at one for each row.
+    ///
+    /// # Errors
+    /// Those of the model.
+    pub fn of(model: &dyn ScoreModel, x: &Tensor, at: &[Kernel]) -> Result<Self> {
+        Ok(Self { x: x.clone(), raw: model.raw(x, at)?, target: model.target(), at: at.to_vec() })
+    }
+
+    /// The quantity whose row at each kernel is `want`: c_x · x + c_raw · raw, with coefficients made on the host.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn read(&self, want: impl Fn(Kernel) -> Row) -> Result<Tensor> {
+        self.read_rows(self.at.iter().map(|&k| want(k)))
+    }
+
+    /// The quantity with the given rows, one for each kernel.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn read_rows(&self, rows: impl Iterator<Item = Row>) -> Result<Tensor> {
+        let known = self.at.iter().map(|&k| (k, k.row(self.target)));
+        let (cx, cr): (Vec<f64>, Vec<f64>) = known.zip(rows).map(|((k, raw), want)| k.read(raw, want)).unzip();
+        combine(&self.x, &self.raw, &cx, &cr)
+    }
+
+    /// The score ∇log p_t(x).
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn score(&self) -> Result<Tensor> {
+        self.read(|k| k.row(Target::Score))
+    }
+
+    /// The denoised point E[x₀ | x], Tweedie's formula.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn denoised(&self) -> Result<Tensor> {
+        self.read(|k| k.row(Target::Data))
+    }
+
+    /// The noise ε̂ = −σ ∇log p_t(x).
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn noise(&self) -> Result<Tensor> {
+        self.read(|k| k.row(Target::Noise))
+    }
+}
+
+/// c_x · x + c_raw · raw.
+fn combine(x: &Tensor, raw: &Tensor, cx: &[f64], cr: &[f64]) -> Result<Tensor> {
+    Ok((scale(x, cx)? + scale(raw, cr)?)?)
+}
+
+/// x times one number for the whole batch, or one for each row.
+pub fn scale(x: &Tensor, by: &[f64]) -> Result<Tensor> {
+    match by {
+        [one] => Ok((x * *one)?),
+        rows => Ok(x.broadcast_mul(&column(rows, x)?)?),
+    }
+}
+
+/// Host numbers as a (len, 1) tensor of the dtype and on the device of `like`.
+pub fn column(values: &[f64], like: &Tensor) -> Result<Tensor> {
+    tensor(values.to_vec(), (values.len(), 1), like)
+}
+
+/// Host numbers as a tensor of the dtype and on the device of `like`.
+pub fn tensor(values: Vec<f64>, shape: impl Into<candle_core::Shape>, like: &Tensor) -> Result<Tensor> {
+    let shape = shape.into();
+    Ok(match like.dtype() {
+        DType::F32 => {
+            let values: Vec<f32> = values.into_iter().map(|v| v as f32).collect();
+            Tensor::from_vec(values, shape, like.device())?
+        }
+        dtype => Tensor::from_vec(values, shape, like.device())?.to_dtype(dtype)?,
+    })
+}
+
+/// B of an x that must be (B, dim), with 1 or B kernels.
+///
+/// # Errors
+/// If the shape or the number of kernels does not fit.
+pub fn check(x: &Tensor, dim: usize, at: &[Kernel]) -> Result<usize> {
+    let (rows, columns) = x.dims2()?;
+    if columns != dim {
+        return Err(Error::shape("x", format!("(B, {dim})"), x.dims()));
+    }
+    if at.len() != 1 && at.len() != rows {
+        return Err(Error::shape("the list of kernels", format!("1 or {rows}"), at.len()));
+    }
+    Ok(rows)
+}
