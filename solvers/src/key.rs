@@ -47,8 +47,9 @@ impl Key {
     /// The child for a purpose, such as `"weights"` or `"sample"`: `child` of the label's FNV-1a hash.
     #[must_use]
     pub fn branch(&self, label: &str) -> Self {
-        let hash =
-            label.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+        let hash = label
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
         self.child(hash)
     }
 

@@ -1,0 +1,149 @@
+//! Langevin dynamics at one time:  x ← x + δ ∇log p_t(x) + √(2δ) z   (Song et al. 2021, algorithms 4 and 5).
+//!
+//! δ is a number, or follows the paper's signal-to-noise rule δ = 2 (r ‖z‖/‖∇log p_t‖)². The norms may be
+//!
+//! * `kernel` (the default): expected ones of the forward kernel, E‖z‖² = d and E‖∇log p(x_t | x₀)‖² = d/σ², so δ = 2 (r σ)²;
+//! * `batch`: means over the batch, as the paper does; a sample then depends on its batch;
+//! * `sample`: the sample's own. δ then depends on x, and the chain's law tends to p_t ‖∇log p_t‖², not to p_t, however small r
+//!   is, with heavy tails where the score vanishes: for N(0, I) the mean of ‖x‖² becomes d + 2. Harmless for images, not in the plane.
+//!
+//! The paper's factor 1 − β_i on δ for VP is 1 here for every SDE, sub-VP included.
+
+use candle_core::{D, Tensor};
+
+use super::{Method, Order, Stepper};
+use crate::clock::Step;
+use crate::dynamics::Problem;
+use crate::noise::Noise;
+use crate::{Error, Result, error};
+
+/// How the step size δ is chosen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rule {
+    /// A fixed δ > 0, in units of x².
+    Fixed(f64),
+    /// δ = 2 (r ‖z‖/‖∇log p_t‖)².
+    Snr {
+        /// r > 0.
+        snr: f64,
+        /// Which norms.
+        norm: Norm,
+    },
+}
+
+/// Which norms the signal-to-noise rule takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Norm {
+    /// Expected ones of the forward kernel.
+    #[default]
+    Kernel,
+    /// Means over the batch.
+    Batch,
+    /// The sample's own.
+    Sample,
+}
+
+/// A number of Langevin steps at one time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Langevin {
+    rule: Rule,
+    steps: usize,
+}
+
+impl Langevin {
+    /// `steps` ≥ 1 Langevin steps under a rule.
+    ///
+    /// # Errors
+    /// If the rule's number is not above 0, or `steps` is 0.
+    pub fn new(rule: Rule, steps: usize) -> Result<Self> {
+        match rule {
+            Rule::Fixed(delta) => error::positive("step-size", delta)?,
+            Rule::Snr { snr, .. } => error::positive("snr", snr)?,
+        };
+        if steps == 0 {
+            return Err(Error::parameter("corrections", steps, "be 1 or more"));
+        }
+        Ok(Self { rule, steps })
+    }
+
+    /// Evaluations of the model each time that it is applied.
+    pub fn evals(&self) -> usize {
+        self.steps
+    }
+
+    /// Whether a sample depends on the others of its batch.
+    pub fn couples_batch(&self) -> bool {
+        matches!(self.rule, Rule::Snr { norm: Norm::Batch, .. })
+    }
+
+    /// x after the Langevin steps at time `step.to`; their noise is draws 1, 2, … of the step.
+    ///
+    /// # Errors
+    /// If the model or a tensor operation fails.
+    pub fn correct(&self, problem: Problem<'_>, x: &Tensor, step: Step, noise: &dyn Noise) -> Result<Tensor> {
+        let mut x = x.clone();
+        let sigma = problem.sde.kernel(step.to).sigma;
+        for draw in 0..self.steps {
+            let score = problem.predict(&x, &[step.to])?.score()?;
+            let z = noise.normal(step, 1 + draw as u32, &x)?;
+            x = match self.rule {
+                Rule::Fixed(delta) => shift(&x, &score, &z, delta)?,
+                Rule::Snr { snr, norm: Norm::Kernel } => shift(&x, &score, &z, 2.0 * (snr * sigma).powi(2))?,
+                Rule::Snr { snr, norm } => {
+                    let mut ratio = (length(&z)?, length(&score)?);
+                    if norm == Norm::Batch {
+                        ratio = (ratio.0.mean_keepdim(0)?, ratio.1.mean_keepdim(0)?);
+                    }
+                    // √δ, per row (B, 1) or for the batch (1, 1).
+                    let root = ((ratio.0 / ratio.1)? * (2f64.sqrt() * snr))?;
+                    let pull = score.broadcast_mul(&root.sqr()?)?;
+                    ((x + pull)? + (z.broadcast_mul(&root)? * 2f64.sqrt())?)?
+                }
+            };
+        }
+        Ok(x)
+    }
+}
+
+fn shift(x: &Tensor, score: &Tensor, z: &Tensor, delta: f64) -> Result<Tensor> {
+    Ok(((x + (score * delta)?)? + (z * (2.0 * delta).sqrt())?)?)
+}
+
+/// Euclidean norms of the rows, (B, 1).
+fn length(x: &Tensor) -> Result<Tensor> {
+    Ok(x.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?)
+}
+
+/// Annealed Langevin dynamics (Song & Ermon 2019, algorithm 1): Langevin steps alone, at each node of the grid in turn. With the
+/// kernel norms δ = 2 (r σ)², the paper's schedule α_i = ε σ_i²/σ_L² with its ½ α s + √α z.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AnnealedLangevin(pub Langevin);
+
+impl Method for AnnealedLangevin {
+    fn order(&self) -> Order {
+        Order::None
+    }
+
+    fn evals(&self, steps: usize) -> Option<usize> {
+        Some(steps * self.0.evals())
+    }
+
+    fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {
+        Ok(Box::new(Annealed { langevin: self.0, problem }))
+    }
+
+    fn couples_batch(&self) -> bool {
+        self.0.couples_batch()
+    }
+}
+
+struct Annealed<'a> {
+    langevin: Langevin,
+    problem: Problem<'a>,
+}
+
+impl Stepper for Annealed<'_> {
+    fn step(&mut self, x: &Tensor, step: Step, noise: &dyn Noise) -> Result<Tensor> {
+        self.langevin.correct(self.problem, x, step, noise)
+    }
+}

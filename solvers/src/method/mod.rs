@@ -1,0 +1,155 @@
+//! Samplers, one file each. A [`Method`] is plain data; it makes a [`Stepper`] that works on one problem.
+//!
+//! To add one: a file here with the update it performs and its source, and a line in the registry of the workshop.
+
+mod ancestral;
+mod dopri;
+mod euler_maruyama;
+mod langevin;
+mod predictor_corrector;
+mod reverse_diffusion;
+mod rk45;
+mod runge_kutta;
+
+use std::fmt::Debug;
+
+use candle_core::Tensor;
+
+pub use ancestral::Ancestral;
+pub use dopri::{Coupling, Dopri, Order as DopriOrder};
+pub use euler_maruyama::{EulerMaruyama, Maruyama};
+pub use langevin::{AnnealedLangevin, Langevin, Norm, Rule};
+pub use predictor_corrector::PredictorCorrector;
+pub use reverse_diffusion::ReverseDiffusion;
+pub use rk45::Rk45;
+pub use runge_kutta::RungeKutta;
+
+use crate::Result;
+use crate::clock::Step;
+use crate::dynamics::{Ode, ProbabilityFlow, Problem};
+use crate::noise::Noise;
+
+/// The order of convergence that a method promises, in the length of the step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Order {
+    /// Pathwise, for methods without noise.
+    Deterministic(u8),
+    /// Of the law, for methods with noise.
+    Weak(u8),
+    /// None: the error is set by tolerances, or the method does not converge by shortening steps alone.
+    None,
+}
+
+/// A way to carry samples from noise to data.
+pub trait Method: Send + Sync + Debug {
+    /// The order that it promises.
+    fn order(&self) -> Order;
+
+    /// Evaluations of the model over `steps` steps; `None` where the method decides as it goes.
+    fn evals(&self, steps: usize) -> Option<usize>;
+
+    /// The method at work on a problem.
+    ///
+    /// # Errors
+    /// If it cannot work on this problem.
+    fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>>;
+
+    /// Whether it chooses its own steps between the ends of the grid.
+    fn adaptive(&self) -> bool {
+        false
+    }
+
+    /// Whether a sample depends on the others of its batch: then a batch must not be split.
+    fn couples_batch(&self) -> bool {
+        false
+    }
+
+    /// The ODE method behind it, for those that solve the probability flow.
+    fn ode(&self) -> Option<&dyn OdeMethod> {
+        None
+    }
+}
+
+/// A method at work; mutable, because some remember earlier steps.
+pub trait Stepper {
+    /// Carries x (B, D) over one step.
+    ///
+    /// # Errors
+    /// If the model or a tensor operation fails, or an adaptive method cannot go on.
+    fn step(&mut self, x: &Tensor, step: Step, noise: &dyn Noise) -> Result<Tensor>;
+}
+
+/// A way to solve any ODE, with time running up or down. On the probability flow it is a [`Method`] too.
+pub trait OdeMethod: Send + Sync + Debug {
+    /// The order that it promises.
+    fn order(&self) -> Order;
+
+    /// Evaluations of the velocity over `steps` steps; `None` where the method decides as it goes.
+    fn evals(&self, steps: usize) -> Option<usize>;
+
+    /// x carried over one step.
+    ///
+    /// # Errors
+    /// If the velocity cannot be evaluated, or an adaptive method cannot go on.
+    fn advance(&self, ode: &dyn Ode, x: &Tensor, step: Step) -> Result<Tensor>;
+
+    /// Whether it chooses its own steps.
+    fn adaptive(&self) -> bool {
+        false
+    }
+
+    /// Whether a row depends on the others of its batch.
+    fn couples_batch(&self) -> bool {
+        false
+    }
+}
+
+/// An ODE method on the probability flow.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Flow<M>(pub M);
+
+impl<M: OdeMethod> Method for Flow<M> {
+    fn order(&self) -> Order {
+        self.0.order()
+    }
+
+    fn evals(&self, steps: usize) -> Option<usize> {
+        self.0.evals(steps)
+    }
+
+    fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {
+        Ok(Box::new(OdeStepper { method: &self.0, ode: ProbabilityFlow(problem) }))
+    }
+
+    fn adaptive(&self) -> bool {
+        self.0.adaptive()
+    }
+
+    fn couples_batch(&self) -> bool {
+        self.0.couples_batch()
+    }
+
+    fn ode(&self) -> Option<&dyn OdeMethod> {
+        Some(&self.0)
+    }
+}
+
+/// An ODE method at work on an ODE, for the loop of [`integrate`](crate::integrate::integrate).
+pub struct OdeStepper<'a, O> {
+    /// The method.
+    pub method: &'a dyn OdeMethod,
+    /// What it solves.
+    pub ode: O,
+}
+
+impl<O> Debug for OdeStepper<'_, O> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "OdeStepper({:?})", self.method)
+    }
+}
+
+impl<O: Ode> Stepper for OdeStepper<'_, O> {
+    fn step(&mut self, x: &Tensor, step: Step, _: &dyn Noise) -> Result<Tensor> {
+        self.method.advance(&self.ode, x, step)
+    }
+}
