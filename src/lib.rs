@@ -1,1 +1,20 @@
-//! tweedie
+//! tweedie: score-based SDE and ODE samplers, compared with error bars.
+#![doc = include_str!("../README.md")]
+
+pub mod cli;
+pub mod data;
+pub mod device;
+pub mod error;
+pub mod files;
+pub mod metrics;
+pub mod net;
+pub mod points;
+pub mod recipe;
+pub mod registry;
+pub mod report;
+pub mod run;
+pub mod train;
+
+pub use error::{Error, Result};
+pub use points::Points;
+pub use tweedie_solvers as solvers;

@@ -3,17 +3,17 @@
 //! The page is kept twice because the two writers of kuva differ: its PNG writer has no transparent strokes,
 //! leaves slanted edges jagged and does not scale dashes, so that strokes are given to it as filled outlines.
 
-use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use kuva::backend::svg::SvgBackend;
 use kuva::render::color::Color;
 use kuva::render::render::{PathData, Primitive, Scene, TextAnchor};
 
+use super::PlotError;
+use super::files::{with_suffix, write_whole};
 use super::outline::{dashes, outline, ribbon};
-use super::{PlotError, text};
+use super::text::line_height;
 
 /// PNG pixels for each unit of the page.
 const SCALE: f64 = 2.0;
@@ -83,18 +83,9 @@ impl Canvas {
 
     /// A filled rectangle, moved to whole PNG pixels.
     pub(super) fn rect(&mut self, [x, y]: Place, width: f64, height: f64, colour: Rgb) {
-        let (left, top) = (snap(x), snap(y));
-        let shape = Primitive::Rect {
-            x: left,
-            y: top,
-            width: (snap(x + width) - left).max(1.0 / SCALE),
-            height: (snap(y + height) - top).max(1.0 / SCALE),
-            fill: paint(colour),
-            stroke: None,
-            stroke_width: None,
-            opacity: None,
-        };
-        self.both(shape);
+        let least = 1.0 / SCALE;
+        let (width, height) = (snap(width).max(least), snap(height).max(least));
+        self.both(rectangle([snap(x), snap(y)], width, height, colour));
     }
 
     /// A horizontal or vertical line.
@@ -104,49 +95,32 @@ impl Canvas {
     }
 
     /// One line of text whose baseline starts, ends or is centred at the place.
-    pub(super) fn text(&mut self, place: Place, content: &str, size: u32, align: Align, colour: Rgb) {
-        self.label(place, content, size, align, colour, None);
-    }
-
-    /// A centred text that runs upwards.
-    pub(super) fn text_up(&mut self, place: Place, content: &str, size: u32, colour: Rgb) {
-        self.label(place, content, size, Align::Middle, colour, Some(-90.0));
-    }
-
-    fn label(
-        &mut self,
-        [x, y]: Place,
-        text: &str,
-        size: u32,
-        align: Align,
-        colour: Rgb,
-        rotate: Option<f64>,
-    ) {
+    ///
+    /// Text always runs level: the PNG writer of kuva draws turned text without smooth edges.
+    pub(super) fn text(&mut self, [x, y]: Place, content: &str, size: u32, align: Align, colour: Rgb) {
         let anchor = match align {
             Align::Left => TextAnchor::Start,
             Align::Middle => TextAnchor::Middle,
             Align::Right => TextAnchor::End,
         };
-        let content = text.replace('$', "\\$");
         self.both(Primitive::Text {
             x: x.round(),
             y: y.round(),
-            content,
+            content: content.replace('$', "\\$"),
             size,
             anchor,
-            rotate,
+            rotate: None,
             bold: false,
             color: Some(paint(colour)),
         });
     }
 
-    /// Text wrapped to a width, from the given baseline down; returns the height that it takes.
-    pub(super) fn paragraph(&mut self, [x, y]: Place, lines: &[String], size: u32, align: Align) -> f64 {
+    /// Lines of text, from the given baseline down.
+    pub(super) fn paragraph(&mut self, [x, y]: Place, lines: &[String], size: u32, align: Align) {
         let step = line_height(size);
         for (i, line) in lines.iter().enumerate() {
             self.text([x, y + i as f64 * step], line, size, align, INK);
         }
-        lines.len() as f64 * step
     }
 
     /// Round dots of one size; the colours of half-transparent dots add up.
@@ -189,10 +163,9 @@ impl Canvas {
     }
 
     fn svg_line(&mut self, places: &[Place], pen: Pen) {
-        let alpha = pen.alpha;
-        self.svg.add(group(format!(r#"stroke-linejoin="round" stroke-opacity="{alpha}""#)));
-        let dash = pen.dash.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        let dash = (!dash.is_empty()).then_some(dash);
+        self.svg.add(group(format!(r#"stroke-linejoin="round" stroke-opacity="{}""#, pen.alpha)));
+        let lengths: Vec<_> = pen.dash.iter().map(ToString::to_string).collect();
+        let dash = (!lengths.is_empty()).then(|| lengths.join(" "));
         self.svg.add(path(outline(places, false), None, Some(pen.colour), pen.width, dash));
         self.svg.add(Primitive::GroupEnd);
     }
@@ -216,10 +189,12 @@ impl Canvas {
 
     fn png_fill(&mut self, places: &[Place], colour: Rgb, alpha: f64) {
         if alpha >= 1.0 {
-            // A stroke of one pixel is the only thing whose slanted edges the PNG writer smooths.
-            let mut ring = places.to_vec();
-            ring.extend(places.first());
-            self.png.add(path(outline(&ring, false), Some(colour), Some(colour), 1.0 / SCALE, None));
+            // A stroke of one pixel is the only thing whose slanted edges the PNG writer smooths. It takes the
+            // middle of a pixel for its corner, hence the shift.
+            let edge: Vec<Place> =
+                places.iter().chain(places.first()).map(|v| v.map(|v| v - 0.5 / SCALE)).collect();
+            self.png.add(fill(outline(places, true), colour, 1.0));
+            self.png.add(path(outline(&edge, false), None, Some(colour), 1.0 / SCALE, None));
             return;
         }
         let share = 1.0 - (1.0 - alpha).powf(1.0 / f64::from(PASSES));
@@ -236,16 +211,7 @@ impl Canvas {
         for cell in cells {
             let [x, y, right, bottom] = cell.map(snap);
             let _ = write!(d, "M{x} {y}H{right}V{bottom}H{x}z");
-            self.png.add(Primitive::Rect {
-                x,
-                y,
-                width: right - x,
-                height: bottom - y,
-                fill: paint(colour),
-                stroke: None,
-                stroke_width: None,
-                opacity: None,
-            });
+            self.png.add(rectangle([x, y], right - x, bottom - y, colour));
         }
         self.svg.add(group(r#"shape-rendering="crispEdges""#.to_owned()));
         self.svg.add(fill(d, colour, 1.0));
@@ -285,41 +251,25 @@ impl Canvas {
     }
 }
 
-/// The distance between the lines of a text.
-pub(super) fn line_height(size: u32) -> f64 {
-    (f64::from(size) * 1.25).round()
-}
-
-/// The title of a figure, wrapped to its width; returns the page height that it takes.
-pub(super) fn title_lines(title: &str, width: f64) -> Vec<String> {
-    text::wrap(title, TITLE_SIZE, width - 24.0)
-}
-
-/// The font size of titles.
-pub(super) const TITLE_SIZE: u32 = 14;
-
-fn with_suffix(stem: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(stem);
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-/// Writes a file under another name first, so that no half-written file is ever seen.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), PlotError> {
-    let draft = with_suffix(path, &format!(".{}.tmp", std::process::id()));
-    fs::write(&draft, bytes).and_then(|()| fs::rename(&draft, path)).map_err(|source| {
-        // The first error is the one worth telling; the draft may not even exist.
-        let _ = fs::remove_file(&draft);
-        PlotError::Write { path: path.to_owned(), source }
-    })
-}
-
 fn snap(v: f64) -> f64 {
     (v * SCALE).round() / SCALE
 }
 
 fn paint((red, green, blue): Rgb) -> Color {
     Color::Rgb(red, green, blue)
+}
+
+fn rectangle([x, y]: Place, width: f64, height: f64, colour: Rgb) -> Primitive {
+    Primitive::Rect {
+        x,
+        y,
+        width,
+        height,
+        fill: paint(colour),
+        stroke: None,
+        stroke_width: None,
+        opacity: None,
+    }
 }
 
 fn group(attributes: String) -> Primitive {

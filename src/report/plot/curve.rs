@@ -4,8 +4,9 @@ use std::path::Path;
 
 use super::PlotError;
 use super::axes::{Frame, Scale, TICK_SIZE, label_room, robust_range};
-use super::canvas::{Align, Canvas, INK, Pen, TITLE_SIZE, line_height, title_lines};
+use super::canvas::{Align, Canvas, INK, Pen};
 use super::legend::{Legend, pen};
+use super::text::{TITLE_SIZE, line_height, title_lines};
 
 /// Points drawn of one raw curve at most.
 const MOST_POINTS: usize = 2500;
@@ -19,7 +20,8 @@ pub type Curve = (String, Vec<(f64, f64)>);
 
 /// Draws the loss of one or more trainings against the step.
 ///
-/// The strong line is the mean over a moving window of one fiftieth of the curve. The vertical range need
+/// The strong line is the mean over a moving window of one fiftieth of the curve, in which values far above
+/// all others are cut to size. The vertical range need
 /// not hold the outermost raw values, and is logarithmic where the smoothed loss is positive and
 /// falls more than thirtyfold.
 ///
@@ -35,11 +37,11 @@ pub fn curve(stem: &Path, title: &str, curves: &[Curve]) -> Result<(), PlotError
     let (x, y) = scales(&raw, &smooth);
 
     let names: Vec<&str> = curves.iter().map(|(name, _)| name.as_str()).collect();
-    let left = 12.0 + line_height(LABEL) + label_room(&y, TICKS[1], TICK_SIZE);
+    let left = 14.0 + label_room(&y, TICKS[1], TICK_SIZE);
     let width = left + WIDE + 26.0;
     let legend = Legend::new(&names, false, width - 24.0);
     let title = title_lines(title, width);
-    let top = 12.0 + title.len() as f64 * line_height(TITLE_SIZE) + 10.0;
+    let top = 12.0 + title.len() as f64 * line_height(TITLE_SIZE) + 6.0 + line_height(LABEL);
     let bottom = top + TALL + 22.0 + line_height(LABEL);
     let several = curves.len() > 1;
     let height = bottom + 8.0 + if several { 14.0 + legend.height() } else { 0.0 };
@@ -62,7 +64,7 @@ pub fn curve(stem: &Path, title: &str, curves: &[Curve]) -> Result<(), PlotError
     canvas.unclip();
     frame.axes(&mut canvas, TICKS, TICK_SIZE, [true, true]);
     canvas.text([left + WIDE / 2.0, bottom], "training step", LABEL, Align::Middle, INK);
-    canvas.text_up([12.0 + f64::from(LABEL), top + TALL / 2.0], "loss", LABEL, INK);
+    canvas.text([left, top - 6.0], "loss", LABEL, Align::Left, INK);
     if several {
         legend.draw(&mut canvas, [left + (WIDE - legend.width()) / 2.0, bottom + 12.0]);
     }
@@ -72,9 +74,10 @@ pub fn curve(stem: &Path, title: &str, curves: &[Curve]) -> Result<(), PlotError
 /// The mean over a window around each point, cut off at both ends of the curve.
 fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let most = points.len() / 100;
+    let (_, bound) = robust_range(points.iter().map(|(_, y)| *y), 0.01, 10.0);
     let mut sums = vec![0.0];
     for (_, y) in points {
-        sums.push(sums[sums.len() - 1] + y);
+        sums.push(sums[sums.len() - 1] + y.min(bound));
     }
     let mean = |i: usize| {
         let (from, to) = (i.saturating_sub(most), (i + most + 1).min(points.len()));

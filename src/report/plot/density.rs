@@ -4,13 +4,15 @@ use std::path::Path;
 
 use super::PlotError;
 use super::axes::{Frame, Scale, TICK_SIZE, label_room};
-use super::canvas::{Align, Canvas, INK, Pen, Rgb, TITLE_SIZE, WHITE, line_height, title_lines};
+use super::canvas::{Align, Canvas, GREY, INK, Pen, Rgb, WHITE};
+use super::text::{self, TITLE_SIZE, line_height, title_lines};
 
 /// Values further than this below the largest one share the darkest colour.
 const DEPTH: f64 = 12.0;
 const LEVELS: usize = 96;
 const SIDE: f64 = 460.0;
 const LABEL: u32 = 11;
+const NAME: &str = "log p (nats)";
 /// Every eighth of viridis, the colour map of matplotlib, from dark to bright.
 const VIRIDIS: [Rgb; 9] = [
     (68, 1, 84),
@@ -65,9 +67,9 @@ pub fn density(stem: &Path, title: &str, field: &Field<'_>) -> Result<(), PlotEr
 
     let left = 12.0 + label_room(&y, 6, TICK_SIZE);
     let bar_left = left + wide + 16.0;
-    let width = bar_left + 14.0 + label_room(&colours, 6, TICK_SIZE) + line_height(LABEL) + 12.0;
+    let width = bar_left + (14.0 + label_room(&colours, 6, TICK_SIZE)).max(text::width(NAME, LABEL)) + 8.0;
     let title = title_lines(title, width);
-    let top = 12.0 + title.len() as f64 * line_height(TITLE_SIZE) + 10.0;
+    let top = 12.0 + title.len() as f64 * line_height(TITLE_SIZE) + 8.0 + line_height(LABEL);
     let mut canvas = Canvas::new(width, top + tall + 30.0);
     canvas.paragraph([width / 2.0, 12.0 + f64::from(TITLE_SIZE)], &title, TITLE_SIZE, Align::Middle);
 
@@ -170,7 +172,8 @@ fn draw_bar(canvas: &mut Canvas, [left, top]: [f64; 2], height: f64, colours: &S
         canvas.rule([left + wide, at], [left + wide + 4.0, at], 0.8, INK);
         canvas.text([left + wide + 6.0, at + 3.6], &label, TICK_SIZE, Align::Left, INK);
     }
-    let name = if clipped { "log p (nats), clipped below" } else { "log p (nats)" };
-    let at = left + wide + label_room(colours, 6, TICK_SIZE) + f64::from(LABEL) + 2.0;
-    canvas.text_up([at, top + height / 2.0], name, LABEL, INK);
+    canvas.text([left, top - 7.0], NAME, LABEL, Align::Left, INK);
+    if clipped {
+        canvas.text([left, top + height + 15.0], "clipped below", 9, Align::Left, GREY);
+    }
 }

@@ -1,12 +1,13 @@
 //! Draws the figures of a report, each as a PNG and an SVG file with the same stem.
 //!
-//! Plain slices go in and files come out. Only [`canvas`] knows the drawing crate, so that another one can
+//! Plain slices go in and files come out. Only `canvas.rs` knows the drawing crate, so that another one can
 //! take its place. Values that are not finite are left out of a picture and never cause a panic.
 
 mod axes;
 mod canvas;
 mod curve;
 mod density;
+mod files;
 mod legend;
 mod outline;
 mod quality;

@@ -31,11 +31,13 @@ pub(super) fn ribbon(places: &[Place], width: f64) -> Vec<Place> {
         let before = sides[i.saturating_sub(1)];
         let after = sides[i.min(sides.len() - 1)];
         let sum = [before[0] + after[0], before[1] + after[1]];
-        // The mean of two unit normals shortens as the line turns; a bound keeps sharp corners short.
-        let square = (sum[0] * sum[0] + sum[1] * sum[1]).max(1.0);
-        let [dx, dy] = sum.map(|v| v * 2.0 / square * half);
-        there.push([x + dx, y + dy]);
-        back.push([x - dx, y - dy]);
+        let square = sum[0] * sum[0] + sum[1] * sum[1];
+        // At a gentle turn the sides meet in one corner; a sharp one would send it far out and gets two.
+        let corners = if square > 2.0 { vec![sum.map(|v| v * 2.0 / square)] } else { vec![before, after] };
+        for [dx, dy] in corners {
+            there.push([x + dx * half, y + dy * half]);
+            back.push([x - dx * half, y - dy * half]);
+        }
     }
     there.extend(back.into_iter().rev());
     there

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::PlotError;
 use super::axes::{Frame, Scale, TICK_SIZE, label_room};
-use super::canvas::{Align, Canvas, GREY, INK, PALE, Pen, TITLE_SIZE, line_height, title_lines};
+use super::canvas::{Align, Canvas, GREY, INK, PALE, Pen};
 use super::legend::{Legend, marker, pen};
-use super::text;
+use super::text::{self, TITLE_SIZE, line_height, title_lines};
 
 const LABEL: u32 = 11;
 const GAP: f64 = 20.0;
@@ -81,7 +81,7 @@ pub fn quality(
     let down = panels.len().div_ceil(across).max(1);
     let (wide, tall) = [(470.0, 350.0), (410.0, 320.0), (320.0, 300.0), (270.0, 270.0)][across - 1];
 
-    let left = 12.0 + line_height(LABEL) + label_room(&y, TICKS[1], TICK_SIZE);
+    let left = 14.0 + label_room(&y, TICKS[1], TICK_SIZE);
     let margin = if floor.is_some() { 40.0 } else { 14.0 };
     let body = left + across as f64 * (wide + GAP) - GAP + margin;
     let beside = across == 1;
@@ -89,7 +89,7 @@ pub fn quality(
     let width = if beside { body + legend.width() + 12.0 } else { body };
 
     let title = title_lines(title, width);
-    let top = 12.0 + title.len() as f64 * line_height(TITLE_SIZE) + 6.0;
+    let top = 12.0 + title.len() as f64 * line_height(TITLE_SIZE) + 6.0 + line_height(LABEL);
     let row = line_height(LABEL) + 6.0 + tall + 22.0;
     let bottom = top + down as f64 * row + line_height(LABEL);
     let below = if beside { 8.0 } else { 14.0 + legend.height() + 10.0 };
@@ -115,10 +115,8 @@ pub fn quality(
         draw_floor(&mut canvas, &frame, floor, column + 1 == across || i + 1 == panels.len());
         draw_panel(&mut canvas, &frame, panel, &names);
         frame.axes(&mut canvas, TICKS, TICK_SIZE, [true, column == 0]);
-        if column == 0 {
-            canvas.text_up([12.0 + f64::from(LABEL), frame.top + tall / 2.0], y_label, LABEL, INK);
-        }
     }
+    canvas.text([left, top - 2.0], y_label, LABEL, Align::Left, INK);
     let middle = left + (across as f64 * (wide + GAP) - GAP) / 2.0;
     canvas.text([middle, bottom], "score evaluations per sample", LABEL, Align::Middle, INK);
     let corner = if beside {

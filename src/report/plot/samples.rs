@@ -4,14 +4,14 @@ use std::path::Path;
 
 use super::PlotError;
 use super::axes::{Frame, Scale, robust_range};
-use super::canvas::{Align, Canvas, GREY, INK, Rgb, TITLE_SIZE, line_height, title_lines};
-use super::text;
+use super::canvas::{Align, Canvas, GREY, INK, Rgb, WHITE};
+use super::text::{self, TITLE_SIZE, line_height, title_lines};
 
 /// Points drawn in one panel at most.
 const MOST_POINTS: usize = 1500;
 const DATA: Rgb = (90, 90, 90);
 const SAMPLES: Rgb = (0, 94, 162);
-const NAMES: f64 = 132.0;
+const NAMES: f64 = 124.0;
 const PAGE: f64 = 1130.0;
 const GAP: f64 = 8.0;
 const LABEL: u32 = 11;
@@ -51,13 +51,17 @@ pub fn samples(
     rows: &[SampleRow<'_>],
 ) -> Result<(), PlotError> {
     let across = rows.iter().map(|row| row.panels.len()).fold(columns.len(), usize::max) + 1;
+    let names: Vec<_> = rows.iter().map(|row| text::wrap(row.label, LABEL, NAMES)).collect();
+    let widest = names.iter().flatten().map(|line| text::width(line, LABEL)).fold(0.0, f64::max);
     let side = ((PAGE - NAMES) / across as f64 - GAP).clamp(84.0, 200.0);
     let range = |axis: usize| robust_range(data.iter().map(|point| point[axis]), 0.002, 0.15);
-    let (x, y) = (range(0), range(1));
-    let tall = (side * ((y.1 - y.0) / (x.1 - x.0)).clamp(0.4, 2.0)).round();
+    // A unit is as long on one axis as on the other, and no panel is a mere strip.
+    let y = widened(range(1), 0.4 * (range(0).1 - range(0).0));
+    let x = widened(range(0), 0.5 * (y.1 - y.0));
+    let tall = (side * (y.1 - y.0) / (x.1 - x.0)).round();
     let side = side.round();
 
-    let left = NAMES + 28.0;
+    let left = widest + 42.0;
     let width = left + across as f64 * (side + GAP) + 8.0;
     let title = title_lines(title, width);
     let heads: Vec<Vec<String>> = std::iter::once("data")
@@ -79,9 +83,9 @@ pub fn samples(
     let rows = if rows.is_empty() { &nothing } else { rows };
     for (i, row) in rows.iter().enumerate() {
         let row_top = top + i as f64 * (tall + GAP);
-        let name = text::wrap(row.label, LABEL, NAMES - 8.0);
+        let name = names.get(i).map_or(&[][..], Vec::as_slice);
         let first = row_top + tall / 2.0 - (name.len() as f64 / 2.0) * line_height(LABEL) + f64::from(LABEL);
-        canvas.paragraph([NAMES - 4.0, first], &name, LABEL, Align::Right);
+        canvas.paragraph([widest + 10.0, first], name, LABEL, Align::Right);
         let reference = Some(SamplePanel { points: data, note: None });
         for (j, panel) in std::iter::once(&reference).chain(&row.panels).enumerate() {
             let Some(panel) = panel else { continue };
@@ -97,10 +101,16 @@ pub fn samples(
             let below =
                 rows.get(i + 1).is_some_and(|row| j == 0 || matches!(row.panels.get(j - 1), Some(Some(_))));
             draw_panel(&mut canvas, &frame, panel, if j == 0 { DATA } else { SAMPLES });
-            frame.axes(&mut canvas, [3, 3], SMALL, [!below, j == 0]);
+            frame.axes(&mut canvas, [4, 4], SMALL, [!below, j == 0]);
         }
     }
     canvas.save(stem)
+}
+
+/// The range, or one around it where it is shorter than `least`.
+fn widened((lo, hi): (f64, f64), least: f64) -> (f64, f64) {
+    let extra = ((least - (hi - lo)) / 2.0).max(0.0);
+    (lo - extra, hi + extra)
 }
 
 fn draw_panel(canvas: &mut Canvas, frame: &Frame, panel: &SamplePanel<'_>, colour: Rgb) {
@@ -125,7 +135,7 @@ fn draw_panel(canvas: &mut Canvas, frame: &Frame, panel: &SamplePanel<'_>, colou
     }
     for (i, (line, colour)) in notes.iter().enumerate() {
         let base = frame.top + 4.0 + (i + 1) as f64 * line_height(SMALL) - 2.0;
-        canvas.rect([frame.left + 3.0, base - 9.0], text::width(line, SMALL) + 3.0, 11.0, (255, 255, 255));
+        canvas.rect([frame.left + 3.0, base - 9.0], text::width(line, SMALL) + 3.0, 11.0, WHITE);
         canvas.text([frame.left + 4.0, base], line, SMALL, Align::Left, *colour);
     }
 }

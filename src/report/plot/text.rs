@@ -1,5 +1,18 @@
 //! Measures and wraps the labels of a figure.
 
+/// The distance between the lines of a text.
+pub(super) fn line_height(size: u32) -> f64 {
+    (f64::from(size) * 1.25).round()
+}
+
+/// The title of a figure, wrapped to its width.
+pub(super) fn title_lines(title: &str, width: f64) -> Vec<String> {
+    wrap(title, TITLE_SIZE, width - 24.0)
+}
+
+/// The font size of titles.
+pub(super) const TITLE_SIZE: u32 = 14;
+
 /// The approximate width of a text in DejaVu Sans, in pixels.
 pub(super) fn width(text: &str, size: u32) -> f64 {
     text.chars().map(advance).sum::<f64>() * f64::from(size)

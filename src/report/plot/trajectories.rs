@@ -4,15 +4,16 @@ use std::path::Path;
 
 use super::PlotError;
 use super::axes::{Frame, Scale, robust_range};
-use super::canvas::{Align, Canvas, Pen, Rgb, TITLE_SIZE, line_height, title_lines};
-use super::text;
+use super::canvas::{Align, Canvas, Pen, Rgb};
+use super::text::{self, TITLE_SIZE, line_height, title_lines};
 
 /// Points drawn of one path at most.
 const MOST_POINTS: usize = 1000;
 const PATH: Rgb = (86, 130, 170);
 const START: Rgb = (150, 150, 150);
 const END: Rgb = (213, 94, 0);
-const SIDE: f64 = 250.0;
+/// The side of a panel where one, two, three or four stand side by side.
+const SIDES: [f64; 4] = [460.0, 360.0, 290.0, 250.0];
 /// Panels have axes of their own where the widest range is this much wider than the narrowest.
 const MOST_UNLIKE: f64 = 2.5;
 const LABEL: u32 = 11;
@@ -36,6 +37,7 @@ pub struct TrajectoryPanel<'a> {
 /// If one of the two files cannot be written.
 pub fn trajectories(stem: &Path, title: &str, panels: &[TrajectoryPanel<'_>]) -> Result<(), PlotError> {
     let across = panels.len().clamp(1, 4);
+    let side = SIDES[across - 1];
     let down = panels.len().div_ceil(across).max(1);
     let squares: Vec<Square> = panels.iter().map(|panel| Square::of(&[*panel])).collect();
     let halves = squares.iter().map(|square| square.half);
@@ -43,28 +45,28 @@ pub fn trajectories(stem: &Path, title: &str, panels: &[TrajectoryPanel<'_>]) ->
     let own = widest > MOST_UNLIKE * halves.fold(f64::INFINITY, f64::min);
     let shared = Square::of(panels);
 
-    let heads: Vec<_> = panels.iter().map(|panel| text::wrap(panel.title, LABEL, SIDE)).collect();
+    let heads: Vec<_> = panels.iter().map(|panel| text::wrap(panel.title, LABEL, side)).collect();
     let head_height = heads.iter().map(Vec::len).max().unwrap_or(0) as f64 * line_height(LABEL) + 8.0;
     let (left, gap) = (42.0, if own { 40.0 } else { 14.0 });
-    let width = left + across as f64 * (SIDE + gap) - gap + 14.0;
+    let width = left + across as f64 * (side + gap) - gap + 14.0;
     let title = title_lines(title, width);
     let top = 12.0 + title.len() as f64 * line_height(TITLE_SIZE) + 4.0;
-    let row = head_height + SIDE + if own { 22.0 } else { 8.0 };
+    let row = head_height + side + if own { 22.0 } else { 8.0 };
     let mut canvas = Canvas::new(width, top + down as f64 * row + 22.0);
     canvas.paragraph([width / 2.0, 12.0 + f64::from(TITLE_SIZE)], &title, TITLE_SIZE, Align::Middle);
 
     for (i, panel) in panels.iter().enumerate() {
         let square = if own { squares[i] } else { shared };
         let frame = Frame {
-            left: left + (i % across) as f64 * (SIDE + gap),
+            left: left + (i % across) as f64 * (side + gap),
             top: top + (i / across) as f64 * row + head_height,
-            width: SIDE,
-            height: SIDE,
+            width: side,
+            height: side,
             x: square.scale(0),
             y: square.scale(1),
         };
         let up = heads[i].len().saturating_sub(1) as f64 * line_height(LABEL);
-        canvas.paragraph([frame.left + SIDE / 2.0, frame.top - 6.0 - up], &heads[i], LABEL, Align::Middle);
+        canvas.paragraph([frame.left + side / 2.0, frame.top - 6.0 - up], &heads[i], LABEL, Align::Middle);
         draw_paths(&mut canvas, &frame, panel.paths);
         frame.axes(&mut canvas, [5, 5], 9, [own || i + across >= panels.len(), own || i % across == 0]);
     }

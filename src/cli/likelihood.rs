@@ -1,0 +1,138 @@
+//! `tweedie likelihood`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use tweedie_solvers::Key;
+use tweedie_solvers::clock::Grid;
+use tweedie_solvers::dynamics::Problem;
+use tweedie_solvers::likelihood::{Divergence, Flow, Probe, bits_per_dimension};
+use tweedie_solvers::sde::Use;
+
+use super::target::{Source, choose};
+use super::{Machine, must_exist, say};
+use crate::error::{Error, Result};
+use crate::files::{check_suffix, read_points};
+use crate::registry::{GRIDS, METHODS, SDES};
+use crate::run::densities;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    source: Source,
+    /// Points, one per row (CSV or NPY)
+    #[arg(long, value_name = "FILE")]
+    points: PathBuf,
+    /// The SDE, with options as in ve:sigma-max=20; by default the one that the model was trained under, or vp
+    #[arg(long)]
+    sde: Option<String>,
+    /// A method that solves the flow, with options as in rk45:rtol=1e-7
+    #[arg(long, default_value = "rk45")]
+    method: String,
+    /// The time grid, for methods of fixed steps
+    #[arg(long, default_value = "uniform-log-snr")]
+    grid: String,
+    /// Steps, for methods of fixed steps
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    steps: usize,
+    /// exact (d derivatives) or hutchinson (random probes)
+    #[arg(long, default_value = "exact")]
+    divergence: String,
+    /// Probes of hutchinson; two or more give a standard error
+    #[arg(long, default_value_t = 8, value_name = "K")]
+    probes: usize,
+    /// The law of the probes: rademacher or gaussian
+    #[arg(long, default_value = "rademacher")]
+    probe: String,
+    /// The seed of the probes
+    #[arg(long, default_value_t = 0, value_name = "S")]
+    seed: u64,
+    /// Where the table goes (CSV)
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+/// A row of the table.
+#[derive(Serialize)]
+struct Row {
+    log_p: f64,
+    standard_error: Option<f64>,
+    bits_per_dimension: f64,
+    evals: f64,
+}
+
+pub(super) fn likelihood(a: &Arguments) -> Result<()> {
+    check_suffix(&a.points)?;
+    if a.out.extension().is_none_or(|e| e != "csv") {
+        return Err(Error::Input(format!("--out {}: the table is CSV, so the file must end in .csv", a.out.display())));
+    }
+    must_exist("--points", &a.points)?;
+    let method = choose(&METHODS, "method", &a.method)?;
+    let ode = method.ode().ok_or_else(|| {
+        Error::Input(format!(
+            "--method {}: this method does not solve the probability flow; use euler, heun, rk4, rk45, dopri5 or dop853",
+            a.method
+        ))
+    })?;
+    let spacing = choose(&GRIDS, "grid", &a.grid)?;
+    let law = match a.probe.as_str() {
+        "rademacher" => Probe::Rademacher,
+        "gaussian" => Probe::Gaussian,
+        other => return Err(Error::Input(format!("--probe {other}: known are rademacher and gaussian"))),
+    };
+    let divergence = match a.divergence.as_str() {
+        "exact" => Divergence::Exact,
+        "hutchinson" if a.probes > 0 => Divergence::Hutchinson { probes: a.probes, law },
+        "hutchinson" => return Err(Error::Input("--probes 0, but it must be 1 or more".into())),
+        other => return Err(Error::Input(format!("--divergence {other}: known are exact and hutchinson"))),
+    };
+    let typed_sde = a.sde.as_deref().map(|typed| choose(&SDES, "sde", typed)).transpose()?;
+    let device = a.machine.open()?;
+    let score = a.source.open(&device)?;
+    let points = read_points(&a.points)?;
+    if points.dim() != score.model.dim() {
+        let (got, dim) = (points.dim(), score.model.dim());
+        return Err(Error::Input(format!("--points {}: the points have dimension {got}, the model {dim}", a.points.display())));
+    }
+    let sde = match (typed_sde, &score.sde) {
+        (Some(sde), _) => sde,
+        (None, Some(table)) => SDES.build(&crate::recipe::Section::new("the model", "sde", table.clone()))?,
+        (None, None) => choose(&SDES, "sde", "vp")?,
+    };
+    let span = sde.span(Use::Likelihood);
+    let grid = if ode.adaptive() {
+        Grid::new(vec![span.end, span.start])?
+    } else {
+        spacing.grid(&*sde, span, spacing.fixed_steps().unwrap_or(a.steps))?
+    };
+    let flow = Flow { problem: Problem { sde: &*sde, model: &*score.model }, method: ode, grid: &grid };
+    let found = densities(flow, divergence, &points, score.standardise.as_ref(), &Key::root(a.seed), &device)?;
+    let errors = found.standard_error.as_ref();
+    let rows = found.log_p.iter().zip(&found.evals).enumerate().map(|(i, (&log_p, &evals))| Row {
+        log_p,
+        standard_error: errors.map(|e| e[i]),
+        bits_per_dimension: bits_per_dimension(log_p, points.dim()),
+        evals,
+    });
+    let rows: Vec<Row> = rows.collect();
+    crate::report::write_csv(&a.out, &rows)?;
+    let n = rows.len() as f64;
+    let mean = -found.log_p.iter().sum::<f64>() / n;
+    let spread = (found.log_p.iter().map(|p| (p + mean).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt();
+    let bits = bits_per_dimension(-mean, points.dim());
+    let evals = found.evals.iter().sum::<f64>() / n;
+    say(&format!(
+        "{n} points in {}: NLL {mean:.4} ± {spread:.4} nats (one standard error of the mean), {bits:.4} bits per dimension, \
+         {evals:.0} evaluations each; the density is that at t = {}",
+        a.out.display(),
+        span.start
+    ));
+    let bad = found.log_p.iter().filter(|p| !p.is_finite()).count();
+    if bad > 0 {
+        return Err(Error::Run(format!("{bad} of {n} log-densities are not finite; tighten the tolerances or take more steps")));
+    }
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! `tweedie list`: the shelves of the registry.
+
+use clap::Args;
+
+use super::say;
+use crate::error::{Error, Result, suggest};
+use crate::registry::{DATA, GRIDS, METHODS, METRICS, NLL, SDES, Shelf};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// sdes, methods, grids, data or metrics; all of them by default
+    what: Option<String>,
+}
+
+pub(super) fn list(arguments: &Arguments) -> Result<()> {
+    const KINDS: [&str; 5] = ["sdes", "methods", "grids", "data", "metrics"];
+    if let Some(what) = arguments.what.as_deref().filter(|w| !KINDS.contains(w)) {
+        return Err(Error::Input(format!("list {what}: there is no such list; {}", suggest(what, KINDS))));
+    }
+    for kind in KINDS.into_iter().filter(|k| arguments.what.as_deref().is_none_or(|w| w == *k)) {
+        let lines = match kind {
+            "sdes" => shelf(&SDES),
+            "methods" => shelf(&METHODS),
+            "grids" => shelf(&GRIDS),
+            "data" => shelf(&DATA),
+            _ => shelf(&METRICS) + &line(NLL, "negative log-likelihood of held-out points, by [likelihood]", &[]),
+        };
+        say(&format!("{kind}\n{lines}"));
+    }
+    Ok(())
+}
+
+fn shelf<T: ?Sized>(shelf: &Shelf<T>) -> String {
+    shelf.entries.iter().map(|e| line(e.name, e.about, &shelf.options(e))).collect()
+}
+
+fn line(name: &str, about: &str, options: &[(&'static str, String)]) -> String {
+    let options: Vec<String> = options.iter().map(|(key, default)| format!("{key} = {default}")).collect();
+    let options = if options.is_empty() { String::new() } else { format!("  [{}]", options.join(", ")) };
+    format!("  {name:<22} {about}{options}\n")
+}

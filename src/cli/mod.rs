@@ -1,0 +1,106 @@
+//! The command line: parse, do, print. The only place that prints.
+
+mod likelihood;
+mod list;
+mod run;
+mod sample;
+mod target;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use candle_core::Device;
+use clap::{Args, Parser, Subcommand};
+
+use crate::device;
+use crate::error::{Error, Result, suggest};
+
+/// Train score networks, compare diffusion samplers by step count, and compute likelihoods through the probability flow.
+#[derive(Debug, Parser)]
+#[command(name = "tweedie", version, about, arg_required_else_help = true, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Do everything that a recipe says: train, sample, measure, draw; ends with the table
+    Run(run::Arguments),
+    /// Only train; leaves model directories under OUT/models
+    Train(run::Arguments),
+    /// Draw samples from a trained model, or from a mixture by its exact score
+    Sample(sample::Arguments),
+    /// Log-densities of points through the probability flow
+    Likelihood(likelihood::Arguments),
+    /// What there is: SDEs, methods, grids, data sets, metrics, with their options and defaults
+    List(list::Arguments),
+}
+
+/// What every command that computes takes.
+#[derive(Debug, Args)]
+struct Machine {
+    /// Where to compute: auto, cpu or cuda
+    #[arg(long, default_value = "auto", value_name = "DEVICE")]
+    device: String,
+    /// Threads; all cores by default. Results do not depend on it
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+impl Machine {
+    /// Sets the threads up and opens the device.
+    fn open(&self) -> Result<Device> {
+        let names = device::Choice::NAMES;
+        let choice = names.iter().find(|(name, _)| *name == self.device).map(|(_, choice)| *choice).ok_or_else(|| {
+            let known = suggest(&self.device, names.iter().map(|(n, _)| *n));
+            Error::Input(format!("--device {}: there is no such device; {known}", self.device))
+        })?;
+        if self.threads == Some(0) {
+            return Err(Error::Input("--threads 0, but it must be 1 or more".into()));
+        }
+        // A pool of this size; it fails only if one is there already, as in tests, and then that one serves.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(self.threads.unwrap_or(0)).build_global();
+        choice.open().map_err(Error::Input)
+    }
+}
+
+/// The program: 0 when all went well, 1 when the work failed, 2 when the input was wrong.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TWEEDIE_LOG").unwrap_or_else(|_| "warn".into());
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().try_init();
+    let done = match cli.command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Train(arguments) => run::train(&arguments),
+        Command::Sample(arguments) => sample::sample(&arguments),
+        Command::Likelihood(arguments) => likelihood::likelihood(&arguments),
+        Command::List(arguments) => list::list(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say_wrong(&error);
+            ExitCode::from(if matches!(error, Error::Input(_)) { 2 } else { 1 })
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the command line prints")]
+fn say_wrong(error: &Error) {
+    eprintln!("error: {error}");
+}
+
+/// Prints a text, unless nobody reads any more (`tweedie list | head`).
+fn say(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// A file that must be there, said before any work is done.
+fn must_exist(flag: &str, path: &PathBuf) -> Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    Err(Error::Input(format!("{flag} {}: there is no such file or folder", path.display())))
+}

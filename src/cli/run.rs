@@ -1,0 +1,119 @@
+//! `tweedie run` and `tweedie train`.
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+
+use clap::Args;
+
+use super::{Machine, say};
+use crate::error::{Error, Result};
+use crate::recipe::{ModelSpec, Recipe};
+use crate::report::{Progress, tables};
+use crate::run::{self, Place, make_dir};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The recipe, a TOML file
+    recipe: PathBuf,
+    /// The folder for everything; runs/RECIPE by default
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Change the recipe: --set train.steps=500 --set 'method=["heun", "rk45"]'
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Replace a run that is there
+    #[arg(long, conflicts_with = "resume")]
+    overwrite: bool,
+    /// Go on from the checkpoints that are there
+    #[arg(long)]
+    resume: bool,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+/// A run or a model is recognised by these; nothing else is ever removed.
+const OURS: [&str; 7] = ["manifest.json", "results.csv", "summary.csv", "timings.csv", "samples", "figures", "models"];
+
+impl Arguments {
+    fn prepare(&self) -> Result<(Recipe, PathBuf, candle_core::Device)> {
+        let recipe = Recipe::read(&self.recipe, &self.set)?;
+        let device = self.machine.open()?;
+        let out = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&recipe.name));
+        if out.exists() && !self.resume {
+            let full = std::fs::read_dir(&out)
+                .map_err(|e| Error::Input(format!("{}: this is not a folder that can be read ({e})", out.display())))?
+                .next()
+                .is_some();
+            if full && !self.overwrite {
+                return Err(Error::Input(format!(
+                    "{}: the folder is not empty; --overwrite replaces the run in it, --resume goes on with its training, --out DIR takes \
+                     another",
+                    out.display()
+                )));
+            }
+            if full && !OURS.iter().any(|name| out.join(name).exists()) {
+                return Err(Error::Input(format!("{}: this folder holds no run, so --overwrite leaves it alone; take another with --out", out.display())));
+            }
+        }
+        if self.resume && !out.join("models").exists() {
+            return Err(Error::Input(format!("{}: there is no training to go on with; run without --resume", out.display())));
+        }
+        make_dir(&out)?;
+        if self.overwrite {
+            for path in OURS.iter().map(|name| out.join(name)) {
+                let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+                match removed {
+                    Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(Error::Input(format!("{}: cannot be replaced ({e})", path.display())));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        // The first Ctrl-C ends training after its step, with a checkpoint; the second ends the program.
+        let _ = ctrlc::set_handler(|| {
+            if run::INTERRUPTED.swap(true, Ordering::Relaxed) || !run::TRAINING.load(Ordering::Relaxed) {
+                std::process::exit(130);
+            }
+        });
+        Ok((recipe, out, device))
+    }
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    let (recipe, out, device) = arguments.prepare()?;
+    let progress = Progress::default();
+    let place = Place { out: &out, device: &device, resume: arguments.resume, progress: &progress };
+    let outcome = run::run(&recipe, &place)?;
+    if !recipe.about.is_empty() {
+        say(&format!("{}\n", recipe.about));
+    }
+    say(&tables(&recipe, &outcome.summary));
+    for note in &outcome.notes {
+        say(note);
+    }
+    say("Below each mean ± half its 95 % interval over seeds: evaluations of the model per sample. · marks values at the floor,");
+    say("the same metric between two fresh draws of the data.");
+    say(&format!("Everything is in {}: results.csv, summary.csv, figures/, samples/, models/, manifest.json", out.display()));
+    Ok(())
+}
+
+pub(super) fn train(arguments: &Arguments) -> Result<()> {
+    let (recipe, out, device) = arguments.prepare()?;
+    if !matches!(recipe.model, ModelSpec::Mlp { .. }) {
+        return Err(Error::Input(format!("{}: model.name must be mlp, there is nothing to train", recipe.file)));
+    }
+    let progress = Progress::default();
+    let place = Place { out: &out, device: &device, resume: arguments.resume, progress: &progress };
+    let models = run::train_all(&recipe, &place)?;
+    for (data, models) in recipe.data.iter().zip(&models) {
+        for (sde, model) in recipe.sdes.iter().zip(models) {
+            let under = recipe.train_sde.as_ref().map_or(&sde.label, |s| &s.label);
+            let tail = &model.losses[model.losses.len().saturating_sub(100)..];
+            let loss = tail.iter().map(|(_, l)| l).sum::<f64>() / tail.len().max(1) as f64;
+            let dir = run::model_dir(&out, &data.0.label, under);
+            say(&format!("{}: loss {loss:.4}, the mean of the last {} steps", dir.display(), tail.len()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! `tweedie sample`.
+
+use std::path::PathBuf;
+
+use candle_core::DType;
+use clap::Args;
+use tweedie_solvers::Key;
+use tweedie_solvers::dynamics::Problem;
+use tweedie_solvers::integrate::{Finish, sampling_grid};
+
+use super::target::{Source, choose};
+use super::{Machine, must_exist, say};
+use crate::error::{Error, Result};
+use crate::files::{check_suffix, read_points, write_points};
+use crate::registry::{GRIDS, METHODS, SDES};
+use crate::run::{Target, draw};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    source: Source,
+    /// The SDE, with options as in sub-vp:beta-max=10; by default the one that the model was trained under, or vp
+    #[arg(long)]
+    sde: Option<String>,
+    /// The method, with options as in predictor-corrector:snr=0.1,predictor=ancestral
+    #[arg(long)]
+    method: String,
+    /// The time grid, with options as in karras:rho=5
+    #[arg(long, default_value = "uniform-t")]
+    grid: String,
+    /// Steps; adaptive methods need none
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    steps: usize,
+    /// How many samples
+    #[arg(short = 'n', default_value_t = 1000, value_name = "N")]
+    count: usize,
+    /// The seed; sample i depends on the seed and on i alone
+    #[arg(long, default_value_t = 0, value_name = "S")]
+    seed: u64,
+    /// Start from these points (CSV or NPY) instead of the prior
+    #[arg(long, value_name = "FILE")]
+    init: Option<PathBuf>,
+    /// One more evaluation at the end: the result is the denoised point
+    #[arg(long)]
+    denoise: bool,
+    /// The dtype of the state, f32 or f64
+    #[arg(long, default_value = "f32")]
+    dtype: String,
+    /// Where the samples go, CSV or NPY by suffix
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    #[command(flatten)]
+    machine: Machine,
+}
+
+pub(super) fn sample(a: &Arguments) -> Result<()> {
+    check_suffix(&a.out)?;
+    let method = choose(&METHODS, "method", &a.method)?;
+    let spacing = choose(&GRIDS, "grid", &a.grid)?;
+    let dtype = match a.dtype.as_str() {
+        "f32" => DType::F32,
+        "f64" => DType::F64,
+        other => return Err(Error::Input(format!("--dtype {other}: known are f32 and f64"))),
+    };
+    if a.count == 0 {
+        return Err(Error::Input("-n 0, but it must be 1 or more".into()));
+    }
+    if let Some(init) = &a.init {
+        must_exist("--init", init)?;
+    }
+    let typed_sde = a.sde.as_deref().map(|typed| choose(&SDES, "sde", typed)).transpose()?;
+    let device = a.machine.open()?;
+    let score = a.source.open(&device)?;
+    let sde = match (typed_sde, &score.sde) {
+        (Some(sde), _) => sde,
+        (None, Some(table)) => SDES.build(&crate::recipe::Section::new("the model", "sde", table.clone()))?,
+        (None, None) => choose(&SDES, "sde", "vp")?,
+    };
+    let steps = spacing.fixed_steps().unwrap_or(a.steps);
+    let grid = sampling_grid(&*sde, &*spacing, &*method, steps)?;
+    let start = a.init.as_ref().map(|path| {
+        let points = read_points(path)?;
+        let dim = score.model.dim();
+        if points.dim() != dim {
+            return Err(Error::Input(format!("--init {}: the points have dimension {}, the model {dim}", path.display(), points.dim())));
+        }
+        Ok(points)
+    });
+    let start = start.transpose()?;
+    let count = start.as_ref().map_or(a.count, crate::points::Points::len);
+    let finish = if a.denoise { Finish::Denoise } else { Finish::Stop };
+    let problem = Problem { sde: &*sde, model: &*score.model };
+    let target = Target { problem, method: &*method, grid: &grid, finish };
+    let drawn = draw(target, &Key::root(a.seed), count, start.as_ref(), (&device, dtype))?;
+    let points = score.standardise.as_ref().map_or_else(|| drawn.points.clone(), |s| s.undo(&drawn.points));
+    write_points(&a.out, &points, None)?;
+    say(&format!("{count} samples in {}, {:.1} evaluations of the model each", a.out.display(), drawn.evals));
+    if let Some((bad, step)) = drawn.diverged {
+        let at = if method.adaptive() { String::new() } else { format!(", the first after step {}", step + 1) };
+        return Err(Error::Run(format!("{bad} of {count} samples are not finite{at}; take more steps, or a grid with shorter steps near the data")));
+    }
+    Ok(())
+}

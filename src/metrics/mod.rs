@@ -1,0 +1,207 @@
+//! How far a set of samples is from the data.
+//!
+//! Every metric compares the empirical law of samples x₁ … xₙ with that of a reference y₁ … yₘ, fresh draws
+//! of the data, or with the modes the data set is made of. All of them tend to 0 as n, m → ∞ when the two
+//! laws are equal, and smaller is better.
+//!
+//! **The floor.** No finite sample reaches 0: the metric between two *fresh draws of the data*, of the same
+//! sizes n and m as the sets being compared, is what a perfect sampler would score. A caller computes it by
+//! passing a second, independent draw of the data as `samples`, and reads a score only against it. The floor
+//! of `energy` and `mmd` has mean 0, since they are unbiased and may be slightly negative; the floors of
+//! `sliced-w2`, `w2`, `mode-coverage` and `mode-weights` are positive and shrink with n.
+//!
+//! Sums run in an order that depends on the points alone: a result is the same, bit for bit, for any number
+//! of threads. Changing the order of the rows changes no more than the rounding (and, for `mmd` without
+//! explicit bandwidths and more than 1000 reference points, the rows its median is taken over).
+
+mod assignment;
+mod chi_square;
+mod energy;
+mod mmd;
+mod modes;
+mod sliced_wasserstein;
+mod wasserstein;
+
+pub use energy::Energy;
+pub use mmd::Mmd;
+pub use modes::{ModeCoverage, ModeWeights, Modes};
+pub use sliced_wasserstein::SlicedW2;
+pub use wasserstein::W2;
+
+use rayon::prelude::*;
+use tweedie_solvers::{Error, Result};
+
+use crate::points::Points;
+
+/// How far samples are from the data; 0 for equal laws, smaller is better.
+pub trait Metric: Send + Sync + std::fmt::Debug {
+    /// The distance of `samples` (n × d) from `reference` (m × d), both finite and of the same dimension d;
+    /// `modes` where the data set knows them.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the dimensions differ or a set has too few points for the metric, and
+    /// [`Error::Unsupported`] when a value is not finite, when distances overflow, or when the metric needs
+    /// what it was not given.
+    fn measure(&self, samples: &Points, reference: &Points, modes: Option<&Modes>) -> Result<f64>;
+}
+
+/// An error unless both sets have the same dimension, at least `least` points each, and only finite values.
+fn check(samples: &Points, reference: &Points, least: usize) -> Result<()> {
+    if samples.dim() != reference.dim() {
+        return Err(Error::shape("a sample", [reference.dim()], [samples.dim()]));
+    }
+    for (points, what) in [(samples, "samples"), (reference, "reference points")] {
+        if points.len() < least {
+            return Err(Error::Unsupported(format!(
+                "this metric needs at least {least} {what}, but there are {}",
+                points.len()
+            )));
+        }
+        let broken = points.rows().filter(|row| row.iter().any(|v| !v.is_finite())).count();
+        if broken > 0 {
+            return Err(Error::Unsupported(format!("{broken} of {} {what} are not finite", points.len())));
+        }
+    }
+    Ok(())
+}
+
+/// `value` when it is finite; otherwise the points are too far apart for f64.
+fn finite(value: f64) -> Result<f64> {
+    if value.is_finite() {
+        Ok(value)
+    } else {
+        Err(Error::Unsupported("the points are so far apart that their distances overflow".into()))
+    }
+}
+
+/// |a − b|².
+fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(p, q)| (p - q) * (p - q)).sum()
+}
+
+/// (nm)⁻¹ ∑ᵢⱼ f(|xᵢ − yⱼ|²): the mean of `f` over all pairs of a row of `x` and a row of `y`.
+fn mean_between(x: &Points, y: &Points, f: impl Fn(f64) -> f64 + Sync) -> f64 {
+    let row_mean = |i| y.rows().map(|b| f(squared_distance(x.row(i), b))).sum::<f64>() / y.len() as f64;
+    ordered_sum(x.len(), row_mean) / x.len() as f64
+}
+
+/// (n(n − 1))⁻¹ ∑_{i≠j} f(|xᵢ − xⱼ|²): the mean of `f` over all pairs of different rows, at least 2.
+fn mean_within(x: &Points, f: impl Fn(f64) -> f64 + Sync) -> f64 {
+    let n = x.len();
+    let row_sum = |i| x.rows().take(i).map(|b| f(squared_distance(x.row(i), b))).sum::<f64>();
+    2.0 * ordered_sum(n, row_sum) / (n as f64 * (n - 1) as f64)
+}
+
+/// f(0) + … + f(n − 1), evaluated by all threads and summed in this order.
+fn ordered_sum(n: usize, f: impl Fn(usize) -> f64 + Sync) -> f64 {
+    (0..n).into_par_iter().map(&f).collect::<Vec<_>>().iter().sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tweedie_solvers::Key;
+
+    /// `n` normal points of `dim` coordinates with standard deviation `scale`.
+    pub(super) fn normal(label: &str, n: usize, dim: usize, scale: f64) -> Points {
+        let values = Key::root(5).branch(label).normals(0, 0, n, dim);
+        Points::new(dim, values.into_iter().map(|v| scale * v).collect())
+    }
+
+    /// Each coordinate of each point through `f(number of the coordinate, value)`.
+    pub(super) fn map(points: &Points, f: impl Fn(usize, f64) -> f64) -> Points {
+        let dim = points.dim();
+        Points::new(dim, points.values().iter().enumerate().map(|(i, &v)| f(i % dim, v)).collect())
+    }
+
+    /// The rows from last to first.
+    pub(super) fn reversed(points: &Points) -> Points {
+        Points::new(points.dim(), points.rows().rev().flatten().copied().collect())
+    }
+
+    pub(super) fn close(a: f64, b: f64, tolerance: f64) {
+        assert!((a - b).abs() <= tolerance, "{a} and {b} differ by {:e}", (a - b).abs());
+    }
+
+    fn modes() -> Modes {
+        let unit = vec![1.0, 0.0, 0.0, 1.0];
+        Modes {
+            weights: vec![0.5; 2],
+            means: vec![vec![0.0; 2], vec![2.0; 2]],
+            covs: vec![unit.clone(), unit],
+        }
+    }
+
+    /// Every metric, and the points it needs.
+    fn all() -> Vec<(Box<dyn Metric>, usize)> {
+        let (sliced, mmd) = (SlicedW2::default(), Mmd::default());
+        let transport: Vec<(Box<dyn Metric>, usize)> = vec![(Box::new(sliced), 1), (Box::new(W2), 1)];
+        let kernels: Vec<(Box<dyn Metric>, usize)> = vec![(Box::new(Energy), 2), (Box::new(mmd), 2)];
+        let modes: Vec<(Box<dyn Metric>, usize)> =
+            vec![(Box::new(ModeCoverage), 1), (Box::new(ModeWeights), 1)];
+        [transport, kernels, modes].into_iter().flatten().collect()
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_an_error() {
+        let (good, modes) = (normal("good", 9, 2, 1.0), modes());
+        let mut holed = good.values().to_vec();
+        (holed[3], holed[2], holed[16]) = (f64::NAN, f64::INFINITY, f64::NEG_INFINITY);
+        let holed = Points::new(2, holed);
+        for (m, least) in all() {
+            let refusal = |a: &Points, b: &Points| {
+                m.measure(a, b, Some(&modes)).map_err(|e| e.to_string()).expect_err("this was measured")
+            };
+            assert_eq!(refusal(&normal("good", 9, 3, 1.0), &good), "a sample has shape [3], expected [2]");
+            assert_eq!(refusal(&holed, &good), "2 of 9 samples are not finite");
+            assert_eq!(refusal(&good, &holed), "2 of 9 reference points are not finite");
+            let wanted =
+                |what| format!("this metric needs at least {least} {what}, but there are {}", least - 1);
+            assert_eq!(refusal(&good.slice(0, least - 1), &good), wanted("samples"));
+            assert_eq!(refusal(&good, &good.slice(0, least - 1)), wanted("reference points"));
+        }
+    }
+
+    /// At 1e200 squares overflow: an error, except for the kernels of `mmd`, which are 0 there.
+    #[test]
+    fn overflow_is_an_error() -> Result<()> {
+        let (good, modes) = (normal("good", 9, 2, 1.0), modes());
+        let far = map(&good, |_, v| 1e200 * v);
+        for (m, _) in all() {
+            match m.measure(&far, &good, Some(&modes)) {
+                Ok(value) => assert!(format!("{m:?}").starts_with("Mmd") && value > 0.0, "{m:?}: {value}"),
+                Err(error) => assert!(error.to_string().ends_with("distances overflow"), "{m:?}: {error}"),
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn threads_do_not_change_a_bit() {
+        let (x, y, modes) = (normal("x", 400, 2, 1.0), normal("y", 400, 2, 1.3), modes());
+        let pool = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build().expect("a pool of threads");
+        for (m, _) in all() {
+            let on = |n| pool(n).install(|| m.measure(&x, &y, Some(&modes))).expect("a value").to_bits();
+            assert_eq!(on(1), on(4), "{m:?}");
+        }
+    }
+
+    /// The order of the rows says nothing, and but for the modes and the bandwidths neither does that of the
+    /// sets.
+    #[test]
+    fn symmetries() -> Result<()> {
+        let (x, y, modes) = (normal("x", 150, 2, 1.0), normal("y", 150, 2, 1.3), modes());
+        for (m, _) in all() {
+            let straight = m.measure(&x, &y, Some(&modes))?;
+            close(m.measure(&reversed(&x), &reversed(&y), Some(&modes))?, straight, 1e-13);
+        }
+        let metrics: [&dyn Metric; 4] =
+            [&SlicedW2::default(), &W2, &Energy, &Mmd::new(Some(vec![0.5, 2.0]))?];
+        for m in metrics {
+            close(m.measure(&x, &y, None)?, m.measure(&y, &x, None)?, 1e-14);
+        }
+        assert_eq!(metrics[0].measure(&x, &reversed(&x), None)?, 0.0);
+        assert_eq!(metrics[1].measure(&x, &reversed(&x), None)?, 0.0);
+        Ok(())
+    }
+}

@@ -1,0 +1,330 @@
+//! Every public name of the program, spelled once. To add an SDE, a method, a grid, a data set or a metric: write its file and add
+//! its line here; the command line, recipes, `tweedie list`, the generic tests and the docs take it from these shelves.
+
+use std::path::Path;
+
+use tweedie_solvers::exact::Mixture;
+use tweedie_solvers::grid::{Explicit, Karras, Quadratic, Spacing, UniformLogSnr, UniformT};
+use tweedie_solvers::method::{
+    Ancestral, AnnealedLangevin, Coupling, Dopri, DopriOrder, EulerMaruyama, Flow, Langevin, Method, Norm,
+    PredictorCorrector, ReverseDiffusion, Rk45, Rule, RungeKutta,
+};
+use tweedie_solvers::sde::{Edm, LinearSde, SubVp, Ve, Vp, VpCosine};
+
+use crate::data::{Checkerboard, Curve, Data, Empirical, GaussianMixture, Pinwheel, Shape, eight_gaussians, twenty_five_gaussians};
+use crate::error::{Error, Result, suggest};
+use crate::files::read_points;
+use crate::metrics::{Energy, Metric, Mmd, ModeCoverage, ModeWeights, SlicedW2, W2};
+use crate::recipe::Section;
+
+/// A name, what it is, and how it is made from its options.
+pub struct Entry<T: ?Sized> {
+    /// What users type.
+    pub name: &'static str,
+    /// One line.
+    pub about: &'static str,
+    build: fn(&Section) -> Result<Box<T>>,
+}
+
+/// All things of a kind.
+pub struct Shelf<T: ?Sized + 'static> {
+    what: &'static str,
+    /// In the order in which they are listed.
+    pub entries: &'static [Entry<T>],
+}
+
+impl<T: ?Sized> Shelf<T> {
+    /// The names.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + Clone + use<T> {
+        self.entries.iter().map(|e| e.name)
+    }
+
+    /// The thing that a section names, made from its other keys.
+    ///
+    /// # Errors
+    /// If the name is missing or not known, or a key is not known or out of its domain.
+    pub fn build(&self, section: &Section) -> Result<Box<T>> {
+        let name = section.text("name", "")?;
+        if name.is_empty() {
+            return Err(section.missing("name"));
+        }
+        let entry = self.entries.iter().find(|e| e.name == name);
+        let entry = entry.ok_or_else(|| {
+            let known = suggest(&name, self.names());
+            Error::Input(format!("{}: there is no {} `{name}`; {known}", section.file(), self.what))
+        })?;
+        let built = (entry.build)(section)?;
+        section.finish()?;
+        Ok(built)
+    }
+
+    /// The options of an entry with their defaults, as its own constructor asks for them.
+    pub fn options(&self, entry: &Entry<T>) -> Vec<(&'static str, String)> {
+        let section = Section::empty();
+        // Built for its questions only; what must be given is missing here, and that is no error.
+        let _ = (entry.build)(&section);
+        section.options()
+    }
+}
+
+/// Forward diffusions.
+pub const SDES: Shelf<dyn LinearSde> = Shelf {
+    what: "sde",
+    entries: &[
+        Entry {
+            name: "vp",
+            about: "variance preserving, linear β(t) (DDPM's limit)",
+            build: |s| {
+                let (min, max, epsilon) = (s.number("beta-min", 0.1)?, s.number("beta-max", 20.0)?, s.number("epsilon", 1e-3)?);
+                Ok(Box::new(Vp::new(min, max, epsilon).map_err(|e| s.wrap(e))?))
+            },
+        },
+        Entry {
+            name: "vp-cosine",
+            about: "variance preserving, improved DDPM's cosine schedule",
+            build: |s| {
+                let (offset, epsilon) = (s.number("offset", 0.008)?, s.number("epsilon", 1e-3)?);
+                Ok(Box::new(VpCosine::new(offset, epsilon).map_err(|e| s.wrap(e))?))
+            },
+        },
+        Entry {
+            name: "ve",
+            about: "variance exploding, geometric σ(t) (NCSN's limit)",
+            build: |s| {
+                let (min, max, epsilon) = (s.number("sigma-min", 0.01)?, s.number("sigma-max", 50.0)?, s.number("epsilon", 1e-5)?);
+                Ok(Box::new(Ve::new(min, max, epsilon).map_err(|e| s.wrap(e))?))
+            },
+        },
+        Entry {
+            name: "sub-vp",
+            about: "sub-VP, linear β(t), variance bounded by VP's",
+            build: |s| {
+                let (min, max, epsilon) = (s.number("beta-min", 0.1)?, s.number("beta-max", 20.0)?, s.number("epsilon", 1e-3)?);
+                Ok(Box::new(SubVp::new(min, max, epsilon).map_err(|e| s.wrap(e))?))
+            },
+        },
+        Entry {
+            name: "edm",
+            about: "EDM: α = 1, σ(t) = t",
+            build: |s| {
+                let (min, max) = (s.number("sigma-min", 0.002)?, s.number("sigma-max", 80.0)?);
+                Ok(Box::new(Edm::new(min, max).map_err(|e| s.wrap(e))?))
+            },
+        },
+    ],
+};
+
+/// Samplers.
+pub const METHODS: Shelf<dyn Method> = Shelf {
+    what: "method",
+    entries: &[
+        Entry {
+            name: "euler-maruyama",
+            about: "Euler–Maruyama on the reverse SDE with noise level lambda",
+            build: |s| Ok(Box::new(EulerMaruyama::new(s.number("lambda", 1.0)?).map_err(|e| s.wrap(e))?)),
+        },
+        Entry {
+            name: "reverse-diffusion",
+            about: "reverse-diffusion predictor of the score-SDE paper",
+            build: |_| Ok(Box::new(ReverseDiffusion)),
+        },
+        Entry {
+            name: "ancestral",
+            about: "ancestral sampling (DDPM, SMLD), posterior variance",
+            build: |_| Ok(Box::new(Ancestral)),
+        },
+        Entry {
+            name: "predictor-corrector",
+            about: "any predictor, then Langevin corrections at every node",
+            build: predictor_corrector,
+        },
+        Entry {
+            name: "langevin",
+            about: "annealed Langevin dynamics alone (NCSN)",
+            build: |s| Ok(Box::new(AnnealedLangevin(langevin(s)?))),
+        },
+        Entry {
+            name: "euler",
+            about: "Euler on the probability flow",
+            build: |_| Ok(Box::new(Flow(RungeKutta::EULER))),
+        },
+        Entry {
+            name: "heun",
+            about: "Heun on the probability flow",
+            build: |_| Ok(Box::new(Flow(RungeKutta::HEUN))),
+        },
+        Entry {
+            name: "rk4",
+            about: "classical Runge–Kutta on the probability flow",
+            build: |_| Ok(Box::new(Flow(RungeKutta::RK4))),
+        },
+        Entry {
+            name: "rk45",
+            about: "adaptive Dormand–Prince on the flow, steps per sample, any device",
+            build: |s| {
+                let (rtol, atol) = tolerances(s)?;
+                Ok(Box::new(Flow(Rk45::new(rtol, atol).map_err(|e| s.wrap(e))?)))
+            },
+        },
+        Entry {
+            name: "dopri5",
+            about: "adaptive Dormand–Prince 5(4) of ode_solvers, f64 on the CPU",
+            build: |s| dopri(s, DopriOrder::Five),
+        },
+        Entry {
+            name: "dop853",
+            about: "adaptive Dormand–Prince 8(5,3) of ode_solvers, f64 on the CPU",
+            build: |s| dopri(s, DopriOrder::Eight),
+        },
+    ],
+};
+
+fn predictor_corrector(s: &Section) -> Result<Box<dyn Method>> {
+    let predictor = METHODS.build(&s.nested("predictor", "reverse-diffusion")?)?;
+    Ok(Box::new(PredictorCorrector::new(predictor, langevin(s)?).map_err(|e| s.wrap(e))?))
+}
+
+fn tolerances(s: &Section) -> Result<(f64, f64)> {
+    Ok((s.number("rtol", 1e-5)?, s.number("atol", 1e-5)?))
+}
+
+fn dopri(s: &Section, order: DopriOrder) -> Result<Box<dyn Method>> {
+    let (rtol, atol) = tolerances(s)?;
+    let coupling = s.choice("coupling", &[("sample", Coupling::Sample), ("batch", Coupling::Batch)], "sample")?;
+    Ok(Box::new(Flow(Dopri::new(order, rtol, atol, coupling).map_err(|e| s.wrap(e))?)))
+}
+
+fn langevin(s: &Section) -> Result<Langevin> {
+    let snr = s.number("snr", 0.16)?;
+    let names = [("kernel", Norm::Kernel), ("batch", Norm::Batch), ("sample", Norm::Sample)];
+    let norm = s.choice("norm", &names, "kernel")?;
+    let fixed = s.optional("step-size", "set by snr")?;
+    let rule = fixed.map_or(Rule::Snr { snr, norm }, Rule::Fixed);
+    let corrections = s.integer("corrections", 1, 1)? as usize;
+    Langevin::new(rule, corrections).map_err(|e| s.wrap(e))
+}
+
+/// Time grids.
+pub const GRIDS: Shelf<dyn Spacing> = Shelf {
+    what: "grid",
+    entries: &[
+        Entry { name: "uniform-t", about: "equal steps of t", build: |_| Ok(Box::new(UniformT)) },
+        Entry { name: "uniform-log-snr", about: "equal steps of ln(α/σ)", build: |_| Ok(Box::new(UniformLogSnr)) },
+        Entry {
+            name: "karras",
+            about: "equal steps of (σ/α)^(1/rho)",
+            build: |s| Ok(Box::new(Karras::new(s.number("rho", 7.0)?).map_err(|e| s.wrap(e))?)),
+        },
+        Entry { name: "quadratic", about: "equal steps of √t", build: |_| Ok(Box::new(Quadratic)) },
+        Entry {
+            name: "explicit",
+            about: "the nodes themselves, from noise to data",
+            build: |s| Ok(Box::new(Explicit::new(s.numbers("times", "must be given")?).map_err(|e| s.wrap(e))?)),
+        },
+    ],
+};
+
+/// Data sets.
+pub const DATA: Shelf<dyn Data> = Shelf {
+    what: "data set",
+    entries: &[
+        Entry { name: "two-moons", about: "two half circles", build: |s| curve(s, Shape::TwoMoons, 0.1) },
+        Entry {
+            name: "eight-gaussians",
+            about: "eight modes on a circle (FFJORD)",
+            build: |s| {
+                let (radius, deviation) = (s.number("radius", 8f64.sqrt())?, s.number("deviation", 0.125f64.sqrt())?);
+                Ok(Box::new(eight_gaussians(radius, deviation).map_err(|e| s.wrap(e))?))
+            },
+        },
+        Entry {
+            name: "twenty-five-gaussians",
+            about: "a 5 × 5 grid of narrow modes",
+            build: |s| {
+                let (spacing, deviation) = (s.number("spacing", 2.0)?, s.number("deviation", 0.05)?);
+                Ok(Box::new(twenty_five_gaussians(spacing, deviation).map_err(|e| s.wrap(e))?))
+            },
+        },
+        Entry {
+            name: "checkerboard",
+            about: "eight of sixteen squares (FFJORD)",
+            build: |s| Ok(Box::new(Checkerboard::new(s.number("scale", 2.0)?).map_err(|e| s.wrap(e))?)),
+        },
+        Entry { name: "swiss-roll", about: "a spiral, denser inside", build: |s| curve(s, Shape::SwissRoll, 0.1) },
+        Entry { name: "two-spirals", about: "two spirals, each the other turned by π", build: |s| curve(s, Shape::TwoSpirals, 0.1) },
+        Entry {
+            name: "circles",
+            about: "two circles about one centre",
+            build: |s| curve(s, Shape::Circles { inner: s.number("inner", 0.5)? }, 0.08),
+        },
+        Entry { name: "rings", about: "four circles about one centre", build: |s| curve(s, Shape::Rings, 0.24) },
+        Entry {
+            name: "pinwheel",
+            about: "five bent arms",
+            build: |s| Ok(Box::new(Pinwheel::new(s.number("scale", 2.0)?).map_err(|e| s.wrap(e))?)),
+        },
+        Entry { name: "s-curve", about: "two arcs joined as an S", build: |s| curve(s, Shape::SCurve, 0.1) },
+        Entry { name: "ring", about: "one circle", build: |s| curve(s, Shape::Ring, 0.1) },
+        Entry {
+            name: "mixture",
+            about: "a Gaussian mixture, given",
+            build: |s| {
+                let asked = "must be given";
+                let (weights, means) = (s.numbers("weights", asked)?, s.matrix("means", asked)?);
+                let mixture = Mixture::new(weights, means, &s.matrices("covs", asked)?).map_err(|e| s.wrap(e))?;
+                Ok(Box::new(GaussianMixture(mixture)))
+            },
+        },
+        Entry {
+            name: "points",
+            about: "your own points, from a CSV or NPY file",
+            build: |s| {
+                let file = s.text("file", "must be given")?;
+                if !s.has("file") {
+                    return Err(s.missing("file"));
+                }
+                let points = read_points(Path::new(&file))?;
+                Ok(Box::new(Empirical::new(points).map_err(|e| s.wrap(e))?))
+            },
+        },
+    ],
+};
+
+fn curve(s: &Section, shape: Shape, noise: f64) -> Result<Box<dyn Data>> {
+    Ok(Box::new(Curve::new(shape, s.number("noise", noise)?).map_err(|e| s.wrap(e))?))
+}
+
+/// Distances between samples and data.
+pub const METRICS: Shelf<dyn Metric> = Shelf {
+    what: "metric",
+    entries: &[
+        Entry {
+            name: "sliced-w2",
+            about: "sliced 2-Wasserstein distance",
+            build: |s| Ok(Box::new(SlicedW2::new(s.integer("projections", 128, 1)? as usize, 0).map_err(|e| s.wrap(e))?)),
+        },
+        Entry { name: "w2", about: "exact 2-Wasserstein distance (assignment)", build: |_| Ok(Box::new(W2)) },
+        Entry { name: "energy", about: "squared energy distance, unbiased", build: |_| Ok(Box::new(Energy)) },
+        Entry {
+            name: "mmd",
+            about: "squared MMD, unbiased, mean of RBF kernels",
+            build: |s| {
+                let widths = s.maybe_numbers("bandwidths", "median distance × ¼ … 4")?;
+                Ok(Box::new(Mmd::new(widths).map_err(|e| s.wrap(e))?))
+            },
+        },
+        Entry {
+            name: "mode-coverage",
+            about: "fraction of modes missed (mixtures)",
+            build: |_| Ok(Box::new(ModeCoverage)),
+        },
+        Entry {
+            name: "mode-weights",
+            about: "total variation of the modes' weights (mixtures)",
+            build: |_| Ok(Box::new(ModeWeights)),
+        },
+    ],
+};
+
+/// The name of the metric that the likelihood gives.
+pub const NLL: &str = "nll";

@@ -1,0 +1,85 @@
+//! What a run leaves behind: tables, CSV files, a manifest, pictures and progress bars.
+
+pub mod plot;
+
+mod figures;
+mod manifest;
+mod progress;
+mod table;
+
+use std::path::Path;
+
+use serde::Serialize;
+
+pub use figures::{Shown, figures};
+pub use manifest::Manifest;
+pub use progress::Progress;
+pub use table::tables;
+
+use crate::error::{Error, Result};
+use crate::files::replace;
+use crate::run::{Record, Summary};
+
+/// Writes `results.csv` and `summary.csv`.
+///
+/// # Errors
+/// If a file cannot be written.
+pub fn write_records(out: &Path, records: &[Record], summary: &[Summary]) -> Result<()> {
+    write_csv(&out.join("results.csv"), records)?;
+    write_csv(&out.join("summary.csv"), summary)
+}
+
+/// Writes `timings.csv`: seconds of each sampling run, metrics excluded; by name, so that the order of threads does not show.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_timings(out: &Path, mut timings: Vec<(String, f64)>) -> Result<()> {
+    #[derive(Serialize)]
+    struct Row {
+        run: String,
+        seconds: f64,
+    }
+    timings.sort_by(|a, b| a.0.cmp(&b.0));
+    let rows: Vec<Row> = timings.into_iter().map(|(run, seconds)| Row { run, seconds }).collect();
+    write_csv(&out.join("timings.csv"), &rows)
+}
+
+#[derive(Serialize, serde::Deserialize)]
+struct Loss {
+    step: u64,
+    loss: f64,
+}
+
+/// Writes `loss.csv` of a model directory.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_losses(directory: &Path, losses: &[(u64, f64)]) -> Result<()> {
+    let rows: Vec<Loss> = losses.iter().map(|&(step, loss)| Loss { step, loss }).collect();
+    write_csv(&directory.join("loss.csv"), &rows)
+}
+
+/// The losses up to a step, from `loss.csv` of a model directory.
+///
+/// # Errors
+/// If the file is there and cannot be read.
+pub fn read_losses(directory: &Path, until: u64) -> Result<Vec<(u64, f64)>> {
+    let path = directory.join("loss.csv");
+    if !path.exists() {
+        return Ok(vec![]);
+    }
+    let bad = |e: csv::Error| Error::Input(format!("{}: {e}", path.display()));
+    let rows = csv::Reader::from_path(&path).map_err(bad)?.into_deserialize().collect::<std::result::Result<Vec<Loss>, _>>();
+    Ok(rows.map_err(bad)?.into_iter().filter(|l| l.step <= until).map(|l| (l.step, l.loss)).collect())
+}
+
+/// Writes rows as CSV with a header, atomically.
+pub(crate) fn write_csv<T: Serialize>(path: &Path, rows: &[T]) -> Result<()> {
+    let bad = |e: &dyn std::fmt::Display| Error::Run(format!("{}: {e}", path.display()));
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.serialize(row).map_err(|e| bad(&e))?;
+    }
+    let bytes = writer.into_inner().map_err(|e| bad(&e))?;
+    replace(path, &bytes).map_err(|e| bad(&e))
+}

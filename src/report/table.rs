@@ -1,0 +1,105 @@
+//! The tables that a run ends with: for each data set, SDE and metric, methods by step counts.
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+
+use crate::recipe::Recipe;
+use crate::registry::NLL;
+use crate::run::Summary;
+use crate::run::record::DATA;
+
+/// All tables, as text. `·` marks values inside the floor's own interval or below it: more samples, not more steps, would tell those
+/// apart.
+pub fn tables(recipe: &Recipe, summary: &[Summary]) -> String {
+    let mut out = String::new();
+    for (data, _) in &recipe.data {
+        for metric in &recipe.metrics {
+            for sde in &recipe.sdes {
+                out += &quality(recipe, summary, &data.label, &sde.label, &metric.label);
+            }
+        }
+        out += &likelihood(summary, &data.label);
+    }
+    out
+}
+
+fn quality(recipe: &Recipe, summary: &[Summary], data: &str, sde: &str, metric: &str) -> String {
+    let rows: Vec<&Summary> =
+        summary.iter().filter(|r| r.data == data && r.sde == sde && r.metric == metric && r.method != DATA).collect();
+    let mut columns: Vec<Option<usize>> = rows.iter().map(|r| r.steps).collect();
+    columns.sort_by_key(|c| c.map_or(usize::MAX, |n| n));
+    columns.dedup();
+    let mut table = fresh();
+    let head = columns.iter().map(|c| c.map_or_else(|| "adaptive".to_owned(), |n| format!("{n} steps")));
+    table.set_header(std::iter::once("method".to_owned()).chain(head));
+    let several = recipe.grids.len() > 1;
+    let mut names: Vec<(&str, &str)> = Vec::new();
+    for r in &rows {
+        if !names.contains(&(&r.method, &r.grid)) {
+            names.push((&r.method, &r.grid));
+        }
+    }
+    for (method, grid) in names {
+        let cells = columns.iter().map(|c| {
+            let row = rows.iter().find(|r| r.method == method && r.grid == grid && r.steps == *c);
+            row.map_or_else(String::new, |r| cell(r))
+        });
+        let name = if several { format!("{method}, {grid}") } else { method.to_owned() };
+        table.add_row(std::iter::once(name).chain(cells));
+    }
+    right(&mut table);
+    let floor = rows.first().and_then(|r| {
+        let (mean, low, high) = (r.floor?, r.floor_low?, r.floor_high?);
+        Some(format!("; floor {}", spread(mean, Some((high - low) / 2.0))))
+    });
+    format!("{metric} of {} samples of {data} under {sde}{}\n{table}\n\n", recipe.samples, floor.unwrap_or_default())
+}
+
+/// `0.041 ±0.003 ·` over `(100)`, the evaluations.
+fn cell(r: &Summary) -> String {
+    if r.mean.is_nan() {
+        return format!("diverged\n({:.0})", r.evals);
+    }
+    let at_floor = r.floor_high.is_some_and(|high| r.mean <= high);
+    let mark = if at_floor { " ·" } else { "" };
+    format!("{}{mark}\n({:.0})", spread(r.mean, r.high.map(|h| h - r.mean)), r.evals)
+}
+
+fn spread(mean: f64, half: Option<f64>) -> String {
+    let digits = if mean.abs() >= 100.0 { 1 } else { 4 };
+    let half = half.map_or_else(String::new, |h| format!(" ±{h:.digits$}"));
+    format!("{mean:.digits$}{half}")
+}
+
+fn likelihood(summary: &[Summary], data: &str) -> String {
+    let rows: Vec<&Summary> = summary.iter().filter(|r| r.data == data && r.metric == NLL).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut table = fresh();
+    table.set_header(["sde", "NLL (nats)", "bits/dim", "truth (nats)", "evaluations per point"]);
+    for r in &rows {
+        let other = |metric: &str| summary.iter().find(|s| s.data == data && s.sde == r.sde && s.metric == metric);
+        let shown = |s: Option<&Summary>| s.map_or_else(|| "–".into(), |s| spread(s.mean, s.high.map(|h| h - s.mean)));
+        table.add_row([
+            r.sde.clone(),
+            shown(Some(r)),
+            shown(other("bits-per-dimension")),
+            shown(other("nll-of-the-truth")),
+            format!("{:.0}", r.evals),
+        ]);
+    }
+    right(&mut table);
+    format!("negative log-likelihood of held-out {data}, by {}\n{table}\n\n", rows[0].method)
+}
+
+fn fresh() -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+}
+
+fn right(table: &mut Table) {
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+}

@@ -1,0 +1,58 @@
+//! Log-densities in pieces, in the coordinates of the user.
+
+use candle_core::{DType, Device, Tensor};
+use rayon::prelude::*;
+use tweedie_solvers::likelihood::{Divergence, Flow};
+use tweedie_solvers::model::tensor;
+use tweedie_solvers::{Key, Result};
+
+use crate::data::Standardise;
+use crate::points::Points;
+
+const PIECE: usize = 250;
+
+/// Log-densities of points.
+#[derive(Clone, Debug)]
+pub struct Densities {
+    /// Nats, one for each point.
+    pub log_p: Vec<f64>,
+    /// Standard errors over the probes, where there are two or more.
+    pub standard_error: Option<Vec<f64>>,
+    /// Evaluations per point, one number for each point of a piece.
+    pub evals: Vec<f64>,
+}
+
+/// log p of the points through a flow, with the Jacobian of the standardisation taken off.
+///
+/// # Errors
+/// Those of the method and the model.
+pub fn densities(
+    flow: Flow<'_>,
+    divergence: Divergence,
+    points: &Points,
+    standardise: Option<&Standardise>,
+    key: &Key,
+    device: &Device,
+) -> Result<Densities> {
+    let shift = standardise.map_or(0.0, Standardise::log_jacobian);
+    let inner = standardise.map_or_else(|| points.clone(), |s| s.apply(points));
+    let count = points.len();
+    let piece = if flow.method.couples_batch() || device.is_cuda() { count } else { PIECE };
+    let starts: Vec<usize> = (0..count).step_by(piece.max(1)).collect();
+    let like = Tensor::zeros((1, 1), DType::F64, device)?;
+    let run = |&first: &usize| {
+        let rows = piece.min(count - first);
+        let x = tensor(inner.slice(first, first + rows).values().to_vec(), (rows, points.dim()), &like)?;
+        Ok((flow.log_density(&x, divergence, key, first as u64)?, rows))
+    };
+    let pieces: Vec<_> = starts.par_iter().map(run).collect::<Result<Vec<_>>>()?;
+    let mut out = Densities { log_p: Vec::new(), standard_error: None, evals: Vec::new() };
+    for (found, rows) in pieces {
+        out.log_p.extend(found.log_p.iter().map(|p| p + shift));
+        out.evals.extend(std::iter::repeat_n(found.evals, rows));
+        if let Some(errors) = found.standard_error {
+            out.standard_error.get_or_insert_default().extend(errors);
+        }
+    }
+    Ok(out)
+}

@@ -1,0 +1,100 @@
+//! Samples in pieces: rows are addressed by number, so the pieces can be of any size, in any order, on any thread.
+
+use std::ops::ControlFlow;
+
+use candle_core::{DType, Device, Tensor};
+use rayon::prelude::*;
+use tweedie_solvers::clock::Grid;
+use tweedie_solvers::dynamics::Problem;
+use tweedie_solvers::integrate::{Finish, Sampler, Solution};
+use tweedie_solvers::method::Method;
+use tweedie_solvers::model::tensor;
+use tweedie_solvers::noise::{self, Stream};
+use tweedie_solvers::observe::{Moment, Observer};
+use tweedie_solvers::{Key, Result};
+
+use crate::points::Points;
+
+/// Rows per piece on the CPU: small enough for the caches, and for candle's own thread pool to stay out of the way.
+const PIECE: usize = 250;
+
+/// What is sampled with what.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The SDE and the model.
+    pub problem: Problem<'a>,
+    /// The method.
+    pub method: &'a dyn Method,
+    /// The nodes.
+    pub grid: &'a Grid,
+    /// What is done at the end.
+    pub finish: Finish,
+}
+
+/// Samples, with what they cost and what became of them.
+#[derive(Clone, Debug)]
+pub struct Drawn {
+    /// The samples.
+    pub points: Points,
+    /// Evaluations per sample, counted at the model.
+    pub evals: f64,
+    /// How many samples are not finite, and the first step after which one was not.
+    pub diverged: Option<(usize, usize)>,
+}
+
+/// `count` samples under a key, from the prior or from given points at the first node.
+///
+/// # Errors
+/// Those of the method and the model.
+pub fn draw(target: Target<'_>, key: &Key, count: usize, from: Option<&Points>, on: (&Device, DType)) -> Result<Drawn> {
+    let Target { problem, method, grid, finish } = target;
+    let sampler = Sampler { problem, method, grid, finish };
+    let dim = problem.model.dim();
+    let whole = method.couples_batch() || on.0.is_cuda();
+    let piece = if whole { count } else { PIECE.min(count) };
+    let starts: Vec<usize> = (0..count).step_by(piece.max(1)).collect();
+    let run = |&first: &usize| -> Result<(Vec<f64>, f64, Option<usize>)> {
+        let rows = piece.min(count - first);
+        let start = || -> Result<Tensor> {
+            match from {
+                Some(points) => {
+                    let like = Tensor::zeros((1, 1), on.1, on.0)?;
+                    tensor(points.slice(first, first + rows).values().to_vec(), (rows, dim), &like)
+                }
+                None => noise::prior(key, problem.sde.kernel(grid.first()).sigma, (first as u64, rows, dim), on),
+            }
+        };
+        let stream = Stream::new(key, first as u64);
+        let Solution { x, evals } = sampler.run(start()?, &stream, &mut ())?;
+        let values: Vec<f64> = x.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
+        let mut step = None;
+        if values.iter().any(|v| !v.is_finite()) {
+            // The same noise again, this time with someone watching.
+            let mut watch = Watch::default();
+            sampler.run(start()?, &stream, &mut watch)?;
+            step = Some(watch.0.unwrap_or(grid.len() - 1));
+        }
+        Ok((values, evals * rows as f64, step))
+    };
+    let pieces: Vec<_> = starts.par_iter().map(run).collect::<Result<_>>()?;
+    let evals = pieces.iter().map(|p| p.1).sum::<f64>() / count as f64;
+    let step = pieces.iter().filter_map(|p| p.2).min();
+    let points = Points::new(dim, pieces.into_iter().flat_map(|p| p.0).collect());
+    let bad = points.rows().filter(|row| row.iter().any(|v| !v.is_finite())).count();
+    Ok(Drawn { points, evals, diverged: step.map(|step| (bad, step)) })
+}
+
+/// Remembers the first step after which a value is not finite.
+#[derive(Default)]
+struct Watch(Option<usize>);
+
+impl Observer for Watch {
+    fn observe(&mut self, at: &Moment<'_>) -> Result<ControlFlow<()>> {
+        let values: Vec<f64> = at.x.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
+        if values.iter().all(|v| v.is_finite()) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        self.0 = Some(at.step.index);
+        Ok(ControlFlow::Break(()))
+    }
+}

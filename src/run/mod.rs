@@ -1,0 +1,217 @@
+//! A recipe in, records and pictures out.
+
+mod draw;
+mod density;
+mod measure;
+mod models;
+pub mod record;
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Instant;
+
+use candle_core::Device;
+use rayon::prelude::*;
+use tweedie_solvers::dynamics::Problem;
+use tweedie_solvers::integrate::sampling_grid;
+use tweedie_solvers::{Key, model::ScoreModel};
+
+use crate::error::{Error, Result};
+use crate::files;
+use crate::points::Points;
+use crate::recipe::Recipe;
+use crate::report::{self, Progress};
+
+pub use density::{Densities, densities};
+pub use draw::{Drawn, Target, draw};
+pub use models::{INTERRUPTED, Model, TRAINING, train_all};
+pub use record::{Record, Summary, summarise};
+
+/// Where a run works and writes.
+#[derive(Debug)]
+pub struct Place<'a> {
+    /// The folder that receives everything.
+    pub out: &'a Path,
+    /// The device.
+    pub device: &'a Device,
+    /// Whether training goes on from checkpoints that are there.
+    pub resume: bool,
+    /// Progress bars.
+    pub progress: &'a Progress,
+}
+
+/// What a run leaves in memory: what is printed at its end.
+#[derive(Debug)]
+pub struct Outcome {
+    /// One row per measurement.
+    pub records: Vec<Record>,
+    /// Means and intervals.
+    pub summary: Vec<Summary>,
+    /// Remarks, such as runs that diverged.
+    pub notes: Vec<String>,
+}
+
+/// One combination of a recipe.
+#[derive(Clone, Copy, Debug)]
+struct Job {
+    data: usize,
+    sde: usize,
+    method: usize,
+    grid: usize,
+    /// `None` for adaptive methods.
+    steps: Option<usize>,
+    seed: u64,
+}
+
+impl Job {
+    fn all(recipe: &Recipe) -> Vec<Self> {
+        let mut jobs = Vec::new();
+        for data in 0..recipe.data.len() {
+            for sde in 0..recipe.sdes.len() {
+                for (method, made) in recipe.methods.iter().enumerate() {
+                    for (grid, spacing) in recipe.grids.iter().enumerate() {
+                        // An adaptive method takes only the ends of the grid, so one grid and no step count.
+                        let steps: Vec<Option<usize>> = if made.it.adaptive() {
+                            if grid > 0 { vec![] } else { vec![None] }
+                        } else {
+                            recipe.steps_on(&*spacing.it).into_iter().map(Some).collect()
+                        };
+                        for steps in steps {
+                            jobs.extend(recipe.seeds.iter().map(|&seed| Self { data, sde, method, grid, steps, seed }));
+                        }
+                    }
+                }
+            }
+        }
+        jobs
+    }
+
+    /// A file stem without characters that shells or systems dislike.
+    fn stem(&self, recipe: &Recipe) -> String {
+        let grid = if self.steps.is_some() { format!("-{}", recipe.grids[self.grid].label) } else { String::new() };
+        let steps = self.steps.map_or_else(String::new, |n| format!("-{n}"));
+        let (data, sde) = (&recipe.data[self.data].0.label, &recipe.sdes[self.sde].label);
+        file_name(&format!("{data}-{sde}-{}{grid}{steps}-seed{}", recipe.methods[self.method].label, self.seed))
+    }
+}
+
+/// A label as a file name.
+pub fn file_name(label: &str) -> String {
+    let mut name = String::new();
+    for c in label.chars() {
+        match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' | '.' => name.push(c),
+            ')' => {}
+            _ if name.ends_with('_') => {}
+            _ => name.push('_'),
+        }
+    }
+    name
+}
+
+/// Everything that a recipe says.
+///
+/// # Errors
+/// If training, sampling or writing fails; what was written so far stays.
+pub fn run(recipe: &Recipe, place: &Place<'_>) -> Result<Outcome> {
+    let start = Instant::now();
+    let manifest = report::Manifest::begin(recipe, place.device);
+    manifest.write(place.out)?;
+    let models = train_all(recipe, place)?;
+    let trained = start.elapsed();
+    let jobs = Job::all(recipe);
+    let samples_dir = place.out.join("samples");
+    if recipe.save_samples {
+        make_dir(&samples_dir)?;
+    }
+    let bar = place.progress.bar("sampling", jobs.len() as u64);
+    let timings = Mutex::new(Vec::new());
+    let one = |job: &Job| -> Result<(Vec<Record>, Drawn)> {
+        let clock = Instant::now();
+        let (data, sde) = (&recipe.data[job.data].0, &recipe.sdes[job.sde]);
+        let model = &models[job.data][job.sde];
+        let grid = sampling_grid(&*sde.it, &*recipe.grids[job.grid].it, &*recipe.methods[job.method].it, job.steps.unwrap_or(1))?;
+        let problem = Problem { sde: &*sde.it, model: &*model.score };
+        let target = Target { problem, method: &*recipe.methods[job.method].it, grid: &grid, finish: recipe.finish };
+        let mut drawn = draw(target, &Key::root(job.seed), recipe.samples, None, (place.device, recipe.dtype))?;
+        if let Some(s) = &model.standardise {
+            drawn.points = s.undo(&drawn.points);
+        }
+        timings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((job.stem(recipe), clock.elapsed().as_secs_f64()));
+        if recipe.save_samples {
+            files::write_points(&samples_dir.join(job.stem(recipe) + ".npy"), &drawn.points, None)?;
+        }
+        let label = record::Label {
+            data: data.label.clone(),
+            sde: sde.label.clone(),
+            model: model.label.clone(),
+            method: recipe.methods[job.method].label.clone(),
+            grid: if job.steps.is_some() { recipe.grids[job.grid].label.clone() } else { "adaptive".to_owned() },
+            steps: job.steps,
+            evals: drawn.evals,
+            seed: job.seed,
+        };
+        let records = measure::samples(recipe, &*data.it, &drawn, &label)?;
+        bar.inc(1);
+        Ok((records, drawn))
+    };
+    let done: Vec<(Vec<Record>, Drawn)> = jobs.par_iter().map(one).collect::<Result<_>>()?;
+    bar.finish_and_clear();
+    let sampled = start.elapsed();
+    let notes = jobs.iter().zip(&done).filter_map(|(job, (_, drawn))| {
+        drawn.diverged.map(|(count, step)| {
+            let at = job.steps.map_or_else(String::new, |_| format!(", the first at step {}", step + 1));
+            format!("{}: {count} of {} samples are not finite{at}", job.stem(recipe), recipe.samples)
+        })
+    });
+    let notes: Vec<String> = notes.collect();
+    let mut records: Vec<Record> = measure::floors(recipe, place.progress)?;
+    let (per_job, drawn): (Vec<_>, Vec<_>) = done.into_iter().unzip();
+    records.extend(per_job.into_iter().flatten());
+    records.extend(measure::likelihoods(recipe, &models, place)?);
+    let summary = summarise(&records);
+    report::write_records(place.out, &records, &summary)?;
+    if recipe.figures {
+        let shown: Vec<(report::Shown, &Points)> = jobs
+            .iter()
+            .zip(&drawn)
+            .filter(|(job, _)| job.seed == recipe.seeds[0])
+            .map(|(job, drawn)| {
+                let shown = report::Shown {
+                    data: job.data,
+                    sde: job.sde,
+                    method: job.method,
+                    grid: job.grid,
+                    steps: job.steps,
+                    diverged: drawn.diverged.map_or(0, |(count, _)| count),
+                };
+                (shown, &drawn.points)
+            })
+            .collect();
+        report::figures(recipe, &models, &shown, &summary, place)?;
+    }
+    let timings = timings.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    report::write_timings(place.out, timings)?;
+    manifest.finish(place.out, [trained, sampled, start.elapsed()])?;
+    Ok(Outcome { records, summary, notes })
+}
+
+/// Makes a folder and those above it.
+///
+/// # Errors
+/// If the system refuses.
+pub fn make_dir(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path)
+        .map_err(|e| Error::Input(format!("{}: the folder cannot be made ({e}); choose another with --out", path.display())))
+}
+
+/// The folder of a model under a run.
+pub fn model_dir(out: &Path, data: &str, sde: &str) -> PathBuf {
+    out.join("models").join(file_name(&format!("{data}-{sde}")))
+}
+
+/// The closed form of a data set as a model.
+fn exact(data: &dyn crate::data::Data) -> Result<Box<dyn ScoreModel>> {
+    let mixture = data.mixture().ok_or_else(|| Error::Input("this data set has no closed-form score yet".into()))?;
+    Ok(Box::new(mixture.clone()))
+}

@@ -1,0 +1,18 @@
+//! Denoising score matching in continuous time (Vincent 2011; Song et al. 2021, eq. 7):
+//!
+//! L = E_t E_{x₀, ε}  w(t) |ε_θ(α x₀ + σ ε) − ε|² / d,
+//!
+//! on a loss that is linear in the network's raw output: with ε = c_x x + c_r raw, the difference is c_r (raw_θ − raw*), so one
+//! formula serves every prediction type.
+
+mod adam;
+mod checkpoint;
+mod ema;
+mod loss;
+mod trainer;
+
+pub use adam::{Adam, AdamConfig};
+pub use checkpoint::{Checkpoint, CheckpointError, FILE};
+pub use ema::ema_decay;
+pub use loss::{TimeLaw, Weighting, draw_times, weight};
+pub use trainer::{TrainConfig, Trainer};
