@@ -99,7 +99,7 @@ fn parse_csv(bytes: &[u8]) -> Result<Points, String> {
     let (mut values, mut dim) = (Vec::new(), None);
     for (index, record) in reader.records().enumerate() {
         let record = record.map_err(|e| e.to_string())?;
-        let line = record.position().map_or(index as u64 + 1, csv::Position::line);
+        let line = line_of(bytes, record.position());
         let cells: Vec<Result<f64, _>> = record.iter().map(str::parse::<f64>).collect();
         if index == 0 && cells.iter().all(Result::is_err) {
             dim = Some((cells.len(), line));
@@ -120,6 +120,13 @@ fn parse_csv(bytes: &[u8]) -> Result<Points, String> {
         Some((dim, _)) if !values.is_empty() => Ok(Points::new(dim, values)),
         _ => Err("there are no points in it; write one point per line, as in 0.5,-1.2".into()),
     }
+}
+
+/// The line on which a record stands: the reader's own position lies before the empty lines that it skips.
+fn line_of(bytes: &[u8], position: Option<&csv::Position>) -> usize {
+    let from = position.map_or(0, |p| p.byte() as usize).min(bytes.len());
+    let skipped = bytes[from..].iter().take_while(|b| matches!(b, b'\n' | b'\r')).count();
+    1 + bytes[..from + skipped].iter().filter(|b| **b == b'\n').count()
 }
 
 const MAGIC: &[u8] = b"\x93NUMPY";

@@ -18,6 +18,7 @@ use crate::metrics::{Energy, Metric, Mmd, ModeCoverage, ModeWeights, SlicedW2, W
 use crate::recipe::Section;
 
 /// A name, what it is, and how it is made from its options.
+#[derive(Debug)]
 pub struct Entry<T: ?Sized> {
     /// What users type.
     pub name: &'static str,
@@ -27,6 +28,7 @@ pub struct Entry<T: ?Sized> {
 }
 
 /// All things of a kind.
+#[derive(Debug)]
 pub struct Shelf<T: ?Sized + 'static> {
     what: &'static str,
     /// In the order in which they are listed.

@@ -60,7 +60,8 @@ impl Machine {
             return Err(Error::Input("--threads 0, but it must be 1 or more".into()));
         }
         // A pool of this size; it fails only if one is there already, as in tests, and then that one serves.
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(self.threads.unwrap_or(0)).build_global();
+        let threads = self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
         choice.open().map_err(Error::Input)
     }
 }

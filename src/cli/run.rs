@@ -92,8 +92,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     for note in &outcome.notes {
         say(note);
     }
-    say("Below each mean ± half its 95 % interval over seeds: evaluations of the model per sample. · marks values at the floor,");
-    say("the same metric between two fresh draws of the data.");
+    say("Means ± half their 95 % intervals over seeds. · marks values at the floor, which is the same metric between two fresh draws of");
+    say("the data; evals are evaluations of the model per sample, counted at the model.");
+    if recipe.metrics.len() > 1 {
+        let others: Vec<&str> = recipe.metrics[1..].iter().map(|m| m.label.as_str()).collect();
+        say(&format!("The other metrics ({}) are in summary.csv.", others.join(", ")));
+    }
     say(&format!("Everything is in {}: results.csv, summary.csv, figures/, samples/, models/, manifest.json", out.display()));
     Ok(())
 }

@@ -107,5 +107,17 @@ mod tests {
         assert_eq!(got, STABLE);
     }
 
-    const STABLE: [&str; 11] = [""; 11];
+    const STABLE: [&str; 11] = [
+        "two-moons -0.049495224 0.478171638",
+        "eight-gaussians -2.716189845 0.406281562",
+        "twenty-five-gaussians 2.015872748 0.057456890",
+        "checkerboard 3.970698848 2.035468965",
+        "swiss-roll -1.941060174 -0.068864252",
+        "two-spirals -0.236821511 -0.209345185",
+        "circles 0.459487491 0.028578351",
+        "rings 2.118652830 0.238881570",
+        "pinwheel 1.618834839 1.181058193",
+        "s-curve -0.011453245 0.003018274",
+        "ring -1.049495224 -0.021828362",
+    ];
 }

@@ -10,12 +10,13 @@
 //! every noise level. It is told the kernel (α, σ), never the time: one network serves every SDE in the range it was trained on.
 
 use candle_core::{D, DType, Device, Tensor};
-use candle_nn::ops::{sigmoid, silu};
-use candle_nn::{Linear, Module};
+use candle_nn::Linear;
 use serde::{Deserialize, Serialize};
 use tweedie_solvers::kernel::{Kernel, Target};
 use tweedie_solvers::model::{self, ScoreModel};
 use tweedie_solvers::{Error, Key, Result};
+
+use super::silu::{silu, silu_slope};
 
 /// What the network's output F is read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,9 +169,9 @@ impl Mlp {
         let e = self.embed(at)?;
         let mut h = self.scaled(x, at)?;
         for layer in &self.layers[1..self.layers.len() - 1] {
-            h = silu(&layer.forward(&h)?.broadcast_add(&e)?)?;
+            h = silu(&linear(layer, &h)?.broadcast_add(&e)?)?;
         }
-        Ok(self.layers[self.layers.len() - 1].forward(&h)?)
+        linear(&self.layers[self.layers.len() - 1], &h)
     }
 
     /// F and its derivatives along tangents, by the chain rule layer by layer; SiLU'(z) = s + z s (1 − s), s = sigmoid(z).
@@ -179,17 +180,15 @@ impl Mlp {
         let mut h = self.scaled(x, at)?;
         let mut moved: Vec<Tensor> = tangents.iter().map(|u| self.scaled(u, at)).collect::<Result<_>>()?;
         for layer in &self.layers[1..self.layers.len() - 1] {
-            let z = layer.forward(&h)?.broadcast_add(&e)?;
-            let s = sigmoid(&z)?;
-            h = (&z * &s)?;
-            let slope = ((&s + &h)? - (&h * &s)?)?;
+            let z = linear(layer, &h)?.broadcast_add(&e)?;
+            h = silu(&z)?;
             for u in &mut moved {
-                *u = (u.matmul(&layer.weight().t()?)? * &slope)?;
+                *u = silu_slope(&z, &u.matmul(&layer.weight().t()?)?)?;
             }
         }
         let output = &self.layers[self.layers.len() - 1];
         let moved = moved.iter().map(|u| Ok(u.matmul(&output.weight().t()?)?)).collect::<Result<_>>()?;
-        Ok((output.forward(&h)?, moved))
+        Ok((linear(output, &h)?, moved))
     }
 
     /// e: (1, H), or (B, H) for a kernel per row.
@@ -198,7 +197,7 @@ impl Mlp {
         let phase = model::column(&levels, &self.frequencies)?.broadcast_mul(&self.frequencies)?;
         let phase = (phase * std::f64::consts::TAU)?;
         let features = Tensor::cat(&[phase.sin()?, phase.cos()?], D::Minus1)?;
-        Ok(silu(&self.layers[0].forward(&features)?)?)
+        Ok(silu(&linear(&self.layers[0], &features)?)?)
     }
 
     /// x/S.
@@ -206,6 +205,18 @@ impl Mlp {
         let by: Vec<f64> = at.iter().map(|k| 1.0 / k.deviation(self.config.sigma_data)).collect();
         model::scale(x, &by)
     }
+}
+
+/// W x + b for rows x. A trainable b enters as a product with ones: candle sums its gradient over the batch in a product then, which
+/// is eight times faster than the sum of a broadcast; the values are the same.
+fn linear(layer: &Linear, x: &Tensor) -> Result<Tensor> {
+    let y = x.matmul(&layer.weight().t()?)?;
+    let Some(bias) = layer.bias() else { return Ok(y) };
+    if !bias.track_op() {
+        return Ok(y.broadcast_add(bias)?);
+    }
+    let ones = Tensor::ones((x.dim(0)?, 1), x.dtype(), x.device())?;
+    Ok((y + ones.matmul(&bias.reshape((1, bias.dim(0)?))?)?)?)
 }
 
 impl ScoreModel for Mlp {
@@ -280,13 +291,14 @@ mod tests {
         }
     }
 
-    /// Derivatives against central differences of the f32 network (step 1e-2: rounding and truncation both below 1e-3), with one
+    /// Derivatives against central differences of the f32 network (steps of 0.02: rounding and truncation both below 1e-4), with one
     /// kernel and with one per row; the value is the same as without derivatives.
     #[test]
     fn jvp_is_the_derivative() {
         let net = net(MlpConfig::reference(3));
         let x = Tensor::new(&[[0.3f64, -0.6, 1.0], [1.4, 0.2, -0.5]], &Device::Cpu).unwrap();
-        let u = Tensor::new(&[[0.5f64, -1.0, 0.3], [0.7, 0.1, 0.9]], &Device::Cpu).unwrap();
+        // Fresh weights give small slopes, so tangents are long.
+        let u = Tensor::new(&[[5f64, -10.0, 3.0], [7.0, 1.0, 9.0]], &Device::Cpu).unwrap();
         let kernels = [Kernel { alpha: 0.9, sigma: 0.4 }, Kernel { alpha: 0.3, sigma: 1.2 }];
         for at in [&kernels[..1], &kernels[..]] {
             let (value, slopes) = net.raw_jvp(&x, std::slice::from_ref(&u), at).unwrap();
@@ -294,13 +306,13 @@ mod tests {
                 (a - b).unwrap().abs().unwrap().max_all().unwrap().to_scalar().unwrap()
             };
             assert!(gap(&value, &net.raw(&x, at).unwrap()) < 1e-6);
-            let h = 1e-2;
+            let h = 2e-3;
             let up = net.raw(&(&x + (&u * h).unwrap()).unwrap(), at).unwrap();
             let down = net.raw(&(&x - (&u * h).unwrap()).unwrap(), at).unwrap();
             let slope = ((up - down).unwrap() / (2.0 * h)).unwrap();
-            assert!(gap(&slopes[0], &slope) < 1e-3, "{}", gap(&slopes[0], &slope));
+            assert!(gap(&slopes[0], &slope) < 2e-4, "{}", gap(&slopes[0], &slope));
             let size: f64 = slope.abs().unwrap().max_all().unwrap().to_scalar().unwrap();
-            assert!(size > 0.05, "the bound must mean something");
+            assert!(size > 0.05, "the bound must mean something: {size}");
         }
     }
 

@@ -36,7 +36,7 @@ struct Seconds {
 }
 
 /// The name of the file.
-pub const FILE: &str = "manifest.json";
+const FILE: &str = "manifest.json";
 
 impl Manifest {
     /// The record of a run that begins now.

@@ -1,23 +1,25 @@
 //! The tables that a run ends with: for each data set, SDE and metric, methods by step counts.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table};
 
 use crate::recipe::Recipe;
 use crate::registry::NLL;
 use crate::run::Summary;
 use crate::run::record::DATA;
 
-/// All tables, as text. `·` marks values inside the floor's own interval or below it: more samples, not more steps, would tell those
-/// apart.
+/// The tables, as text: the first metric's for each data set and SDE, then likelihoods. `·` marks means that are not above the upper
+/// end of the floor's own interval: more samples, not more steps, would tell those apart.
 pub fn tables(recipe: &Recipe, summary: &[Summary]) -> String {
     let mut out = String::new();
     for (data, _) in &recipe.data {
-        for metric in &recipe.metrics {
+        if let Some(metric) = recipe.metrics.first() {
             for sde in &recipe.sdes {
                 out += &quality(recipe, summary, &data.label, &sde.label, &metric.label);
             }
         }
         out += &likelihood(summary, &data.label);
+        out += &excess(summary, &data.label);
     }
     out
 }
@@ -30,7 +32,7 @@ fn quality(recipe: &Recipe, summary: &[Summary], data: &str, sde: &str, metric: 
     columns.dedup();
     let mut table = fresh();
     let head = columns.iter().map(|c| c.map_or_else(|| "adaptive".to_owned(), |n| format!("{n} steps")));
-    table.set_header(std::iter::once("method".to_owned()).chain(head));
+    table.set_header(["method".to_owned(), "evals".to_owned()].into_iter().chain(head));
     let several = recipe.grids.len() > 1;
     let mut names: Vec<(&str, &str)> = Vec::new();
     for r in &rows {
@@ -39,12 +41,14 @@ fn quality(recipe: &Recipe, summary: &[Summary], data: &str, sde: &str, metric: 
         }
     }
     for (method, grid) in names {
-        let cells = columns.iter().map(|c| {
-            let row = rows.iter().find(|r| r.method == method && r.grid == grid && r.steps == *c);
-            row.map_or_else(String::new, |r| cell(r))
-        });
+        let mine: Vec<&&Summary> = rows.iter().filter(|r| r.method == method && r.grid == grid).collect();
+        let cells = columns.iter().map(|c| mine.iter().find(|r| r.steps == *c).map_or_else(String::new, |r| cell(r)));
         let name = if several { format!("{method}, {grid}") } else { method.to_owned() };
-        table.add_row(std::iter::once(name).chain(cells));
+        let evals = match mine[0].steps {
+            Some(n) => format!("{:.3}/step", mine[0].evals / n as f64).replace(".000", ""),
+            None => format!("{:.0}", mine[0].evals),
+        };
+        table.add_row([name, evals].into_iter().chain(cells));
     }
     right(&mut table);
     let floor = rows.first().and_then(|r| {
@@ -54,20 +58,35 @@ fn quality(recipe: &Recipe, summary: &[Summary], data: &str, sde: &str, metric: 
     format!("{metric} of {} samples of {data} under {sde}{}\n{table}\n\n", recipe.samples, floor.unwrap_or_default())
 }
 
-/// `0.041 ±0.003 ·` over `(100)`, the evaluations.
+/// `0.041 ±0.003·`.
 fn cell(r: &Summary) -> String {
     if r.mean.is_nan() {
-        return format!("diverged\n({:.0})", r.evals);
+        return "diverged".to_owned();
     }
-    let at_floor = r.floor_high.is_some_and(|high| r.mean <= high);
-    let mark = if at_floor { " ·" } else { "" };
-    format!("{}{mark}\n({:.0})", spread(r.mean, r.high.map(|h| h - r.mean)), r.evals)
+    let mark = if r.floor_high.is_some_and(|high| r.mean <= high) { "·" } else { " " };
+    format!("{}{mark}", spread(r.mean, r.high.map(|h| h - r.mean)))
 }
 
+/// A mean and half its interval, to three digits of the mean or the thousandth, whichever is coarser.
 fn spread(mean: f64, half: Option<f64>) -> String {
-    let digits = if mean.abs() >= 100.0 { 1 } else { 4 };
+    let digits = match mean.abs() {
+        m if m >= 100.0 => 0,
+        m if m >= 10.0 => 1,
+        m if m >= 1.0 => 2,
+        m if m >= 0.01 => 3,
+        _ => 4,
+    };
     let half = half.map_or_else(String::new, |h| format!(" ±{h:.digits$}"));
     format!("{mean:.digits$}{half}")
+}
+
+fn excess(summary: &[Summary], data: &str) -> String {
+    let rows = summary.iter().filter(|r| r.data == data && r.metric == "excess-loss");
+    let parts: Vec<String> = rows.map(|r| format!("{} {:.2} %", r.sde, 100.0 * r.mean)).collect();
+    if parts.is_empty() {
+        return String::new();
+    }
+    format!("excess denoising loss on {data}, of the zero network's: {}\n\n", parts.join(", "))
 }
 
 fn likelihood(summary: &[Summary], data: &str) -> String {
@@ -94,7 +113,8 @@ fn likelihood(summary: &[Summary], data: &str) -> String {
 
 fn fresh() -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    let style = UTF8_HORIZONTAL_ONLY.header_separator(LineStyle::none().fill('─')).row_separator(LineStyle::none());
+    table.load_style(style).set_content_arrangement(ContentArrangement::Dynamic);
     table
 }
 

@@ -168,6 +168,7 @@ pub fn run(recipe: &Recipe, place: &Place<'_>) -> Result<Outcome> {
     let mut records: Vec<Record> = measure::floors(recipe, place.progress)?;
     let (per_job, drawn): (Vec<_>, Vec<_>) = done.into_iter().unzip();
     records.extend(per_job.into_iter().flatten());
+    records.extend(measure::excess(recipe, &models, place)?);
     records.extend(measure::likelihoods(recipe, &models, place)?);
     let summary = summarise(&records);
     report::write_records(place.out, &records, &summary)?;

@@ -34,6 +34,9 @@ impl std::fmt::Debug for Model {
     }
 }
 
+/// The label of the closed form.
+pub(super) const EXACT: &str = "exact";
+
 /// Set by Ctrl-C: training stops after the update that it is at, and writes its checkpoint.
 pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
@@ -48,7 +51,7 @@ pub fn train_all(recipe: &Recipe, place: &Place<'_>) -> Result<Vec<Vec<Model>>> 
     let networks = recipe.data.iter().map(|(data, standardise)| match &recipe.model {
         ModelSpec::Exact => {
             let each = recipe.sdes.iter().map(|_| {
-                Ok(Model { label: "exact".into(), score: exact(&*data.it)?, standardise: None, losses: vec![] })
+                Ok(Model { label: EXACT.into(), score: exact(&*data.it)?, standardise: None, losses: vec![] })
             });
             each.collect()
         }
