@@ -2,7 +2,11 @@
 
 #![allow(missing_docs, reason = "tests are named as sentences")]
 
+mod cli;
 mod convergence;
+mod determinism;
 mod flow_reference;
 mod langevin;
+mod layering;
+mod recipes;
 mod support;

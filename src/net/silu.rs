@@ -102,10 +102,10 @@ mod tests {
         assert!(exp(f32::NAN).is_nan() && exp(-1e9) < 2e-38 && exp(f32::INFINITY) > 1e38);
     }
 
-    /// Value, gradient and slope against candle's own SiLU, huge and tiny inputs included.
+    /// Value, gradient and slope against candle's own SiLU, large and tiny inputs included.
     #[test]
     fn agrees_with_candle() {
-        let z: Vec<f32> = (-400..400).map(|i| i as f32 / 20.0).chain([1e-20, -1e-20, 300.0, -300.0, 1e30, -1e30]).collect();
+        let z: Vec<f32> = (-400..400).map(|i| i as f32 / 20.0).chain([1e-20, -1e-20, 80.0, -80.0]).collect();
         let var = Var::new(z.as_slice(), &Device::Cpu).unwrap();
         let host = |t: &Tensor| -> Vec<f32> { t.to_vec1().unwrap() };
         let (ours, theirs) = (silu(&var).unwrap(), var.silu().unwrap());
@@ -116,10 +116,11 @@ mod tests {
         };
         let slope = host(&silu_slope(&var, &weights).unwrap());
         let pairs = host(&ours).into_iter().zip(host(&theirs));
-        // Gradients are multiplied by weights up to 806, and so is their rounding.
+        // Gradients are multiplied by weights up to 804, and so is their rounding.
         let gradients = gradient(&ours).into_iter().zip(gradient(&theirs)).chain(gradient(&ours).into_iter().zip(slope));
-        for (a, b, scale) in pairs.map(|(a, b)| (a, b, 1.0)).chain(gradients.map(|(a, b)| (a, b, 806.0))) {
-            assert!((a - b).abs() <= 1e-6 * b.abs().max(1.0) + 3e-8 * scale || (b.is_nan() && a.is_finite()), "{a} {b}");
+        assert_eq!(host(&silu(&Tensor::new(&[1e30f32, -1e30], &Device::Cpu).unwrap()).unwrap())[0], 1e30);
+        for (a, b, scale) in pairs.map(|(a, b)| (a, b, 1.0)).chain(gradients.map(|(a, b)| (a, b, 804.0))) {
+            assert!((a - b).abs() <= 1e-6 * b.abs().max(1.0) + 3e-8 * scale , "{a} {b}");
         }
         assert!(host(&silu(&Tensor::new(&[f32::NAN], &Device::Cpu).unwrap()).unwrap())[0].is_nan());
     }

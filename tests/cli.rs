@@ -1,0 +1,241 @@
+//! Bad input ends with exit code 2, a sentence that names the place, the rule and the nearest name, and nothing written.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+struct Bench {
+    dir: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        std::fs::write(self.path(name), bytes).unwrap();
+        self.path(name)
+    }
+
+    fn tweedie(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_tweedie")).args(arguments).current_dir(self.dir.path()).output().unwrap()
+    }
+
+    /// Runs it, wants exit code 2 and all the parts in one message, and no file that was not there before.
+    fn refuses(&self, arguments: &[&str], parts: &[&str]) {
+        let before = listing(self.dir.path());
+        let done = self.tweedie(arguments);
+        let message = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(2), "{arguments:?}: {message}");
+        for part in parts {
+            assert!(message.contains(part), "{arguments:?}: no `{part}` in: {message}");
+        }
+        assert!(!message.contains("panicked") && message.lines().count() <= 4, "{message}");
+        assert_eq!(listing(self.dir.path()), before, "{arguments:?} left something behind");
+    }
+}
+
+fn listing(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(listing(&path));
+        }
+        found.push(path);
+    }
+    found.sort();
+    found
+}
+
+const MIXTURE: &str = "weights = [0.5, 0.5]\nmeans = [[-1.0, 0.0], [1.0, 0.0]]\ncovs = [[[0.1, 0.0], [0.0, 0.1]], [[0.1, 0.0], [0.0, 0.1]]]\n";
+
+#[test]
+fn recipes_with_mistakes() {
+    let bench = Bench::new();
+    let cases: [(&str, &[&str]); 27] = [
+        ("sde = \"vpp\"", &["r.toml", "there is no sde `vpp`", "did you mean `vp`"]),
+        ("method = \"huen\"", &["there is no method `huen`", "did you mean `heun`"]),
+        ("data = \"two-moon\"", &["`two-moon`", "`two-moons`"]),
+        ("grid = \"karas\"", &["`karras`"]),
+        ("metrics = [\"w3\"]", &["there is no metric `w3`", "w2"]),
+        ("smaples = 10", &["the key `smaples` is not known", "did you mean `samples`"]),
+        ("sde = { name = \"vp\", beta_min = 0.1 }", &["sde.beta_min", "did you mean `beta-min`"]),
+        ("[train]\nstep = 10", &["train.step", "`steps`"]),
+        ("[model]\npredicton = \"v\"", &["model.predicton", "`prediction`"]),
+        ("[model]\nprediction = \"vv\"", &["model.prediction = \"vv\"", "`v`"]),
+        ("samples = \"many\"", &["samples = \"many\"", "whole number"]),
+        ("samples = 2.5", &["samples = 2.5", "whole number"]),
+        ("steps = 0", &["steps = 0", "1 or more"]),
+        ("steps = [10, 0]", &["steps = 0"]),
+        ("steps = []", &["steps = []"]),
+        ("seed = -1", &["seed = -1"]),
+        ("sde = { name = \"vp\", beta-min = -0.1 }", &["sde.beta-min = -0.1", "above 0"]),
+        ("sde = { name = \"vp\", epsilon = 1.0 }", &["sde.epsilon = 1", "below T = 1"]),
+        ("sde = { name = \"ve\", sigma-max = 0.001 }", &["sde.sigma-max = 0.001", "exceed sigma-min"]),
+        ("grid = { name = \"karras\", rho = 0 }", &["grid.rho = 0", "above 0"]),
+        ("grid = { name = \"explicit\", times = [0.1, 1.0] }", &["grid.times", "fall"]),
+        ("grid = { name = \"explicit\", times = [2.0, 0.1] }", &["explicit", "not exceed T"]),
+        ("method = { name = \"rk45\", rtol = -1 }", &["method.rtol = -1"]),
+        ("method = { name = \"predictor-corrector\", predictor = \"rk45\" }", &["method.predictor", "fixed steps"]),
+        ("data = { name = \"points\", file = \"none.csv\" }", &["none.csv", "cannot be read"]),
+        ("metrics = [\"mode-coverage\"]", &["mode-coverage", "two-moons has none"]),
+        ("this is not toml", &["r.toml", "line 1", "not TOML"]),
+    ];
+    for (text, parts) in cases {
+        let path = bench.write("r.toml", text);
+        bench.refuses(&["run", path.to_str().unwrap()], parts);
+        std::fs::remove_file(path).unwrap();
+    }
+    bench.refuses(&["run", "no.toml"], &["no.toml", "cannot be read", "experiments/"]);
+    let path = bench.write("r.toml", "model = { name = \"exact\" }");
+    bench.refuses(&["run", path.to_str().unwrap()], &["exact", "two-moons", "mlp"]);
+    bench.refuses(&["run", path.to_str().unwrap(), "--set", "nonsense"], &["--set nonsense", "KEY=VALUE"]);
+    bench.refuses(&["run", path.to_str().unwrap(), "--set", "data=eight-gaussians", "--device", "gpu"], &["--device gpu", "cuda"]);
+    bench.refuses(&["list", "method"], &["`methods`"]);
+    if !candle_core::utils::cuda_is_available() {
+        bench.refuses(
+            &["run", path.to_str().unwrap(), "--set", "data=eight-gaussians", "--device", "cuda"],
+            &["built without CUDA", "--features cuda"],
+        );
+    }
+}
+
+#[test]
+fn point_files_with_mistakes() {
+    let bench = Bench::new();
+    let target = bench.write("m.toml", MIXTURE);
+    let cases: [(&str, &str, &[&str]); 6] = [
+        ("p.csv", "1,2\n3\n", &["p.csv", "line 2"]),
+        ("p.csv", "1,2\n3,x\n", &["p.csv", "line 2, column 2", "`x`"]),
+        ("p.csv", "1,2\n3,nan\n", &["`nan`", "not a finite number"]),
+        ("p.csv", "1,2,3\n", &["dimension 3, the model 2"]),
+        ("p.txt", "1,2\n", &["p.txt", ".csv or .npy"]),
+        ("p.npy", "not numpy", &["p.npy", "np.save"]),
+    ];
+    for (name, text, parts) in cases {
+        let points = bench.write(name, text);
+        let (target, points_arg) = (target.to_str().unwrap(), points.to_str().unwrap());
+        bench.refuses(&["likelihood", "--target", target, "--points", points_arg, "--out", "o.csv"], parts);
+        bench.refuses(&["sample", "--target", target, "--method", "heun", "--init", points_arg, "--out", "o.npy"], parts);
+        std::fs::remove_file(points).unwrap();
+    }
+    let target = target.to_str().unwrap();
+    bench.refuses(&["sample", "--target", target, "--method", "heun", "--out", "o.json"], &["o.json", ".csv or .npy"]);
+    bench.refuses(&["sample", "--target", target, "--method", "huen", "--out", "o.csv"], &["`heun`"]);
+    bench.refuses(&["sample", "--target", target, "--method", "heun", "--steps", "0", "--out", "o.csv"], &["steps = 0"]);
+    bench.refuses(&["sample", "--target", target, "--method", "heun", "--out", "no/o.csv"], &["no/o.csv", "cannot be written"]);
+    bench.refuses(&["sample", "--target", target, "--method", "heun:lambda=1", "--out", "o.csv"], &["lambda"]);
+    bench.refuses(&["sample", "--method", "heun", "--out", "o.csv"], &["--model"]);
+    let points = bench.write("p.csv", "0,0\n");
+    bench.refuses(
+        &["likelihood", "--target", target, "--points", points.to_str().unwrap(), "--out", "o.csv", "--method", "ancestral"],
+        &["ancestral", "probability flow", "rk45"],
+    );
+    for text in ["{}", "weights = [1.0]\nmeans = [[0.0, 0.0]]\ncovs = [[[1.0, 2.0], [2.0, 1.0]]]", "weights = 3"] {
+        let bad = bench.write("bad.toml", text);
+        bench.refuses(&["sample", "--target", bad.to_str().unwrap(), "--method", "heun", "--out", "o.csv"], &["bad.toml"]);
+    }
+}
+
+#[test]
+fn checkpoints_with_mistakes() {
+    let bench = Bench::new();
+    let recipe = bench.write("r.toml", "[model]\nwidth = 8\n[train]\nsteps = 2\nbatch = 8\n");
+    let done = bench.tweedie(&["train", recipe.to_str().unwrap(), "--out", "t"]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let model = bench.path("t/models/two-moons-vp");
+    let file = model.join("model.safetensors");
+    let whole = std::fs::read(&file).unwrap();
+    let sample = |dir: &Path, out: &str| -> Vec<String> {
+        ["sample", "--model", dir.to_str().unwrap(), "--method", "heun", "--steps", "3", "-n", "5", "--out", out].map(str::to_owned).into()
+    };
+    let arguments = sample(&model, "o.csv");
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    assert!(bench.tweedie(&arguments).status.success());
+    std::fs::remove_file(bench.path("o.csv")).unwrap();
+    std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    bench.refuses(&arguments, &["model.safetensors", "not a whole safetensors file"]);
+    std::fs::write(&file, b"{}").unwrap();
+    bench.refuses(&arguments, &["model.safetensors"]);
+    std::fs::remove_file(&file).unwrap();
+    bench.refuses(&arguments, &["model.safetensors"]);
+    bench.refuses(&["sample", "--model", "nowhere", "--method", "heun", "--out", "o.csv"], &["nowhere", "no such"]);
+    std::fs::write(&file, &whole).unwrap();
+    let points = bench.write("p.csv", "1,2,3\n");
+    bench.refuses(
+        &["likelihood", "--model", model.to_str().unwrap(), "--points", points.to_str().unwrap(), "--out", "o.csv"],
+        &["dimension 3, the model 2"],
+    );
+    // Another recipe must not go on from this checkpoint, and no run is written over another.
+    bench.refuses(&["train", recipe.to_str().unwrap(), "--out", "t"], &["--overwrite", "--resume"]);
+    bench.refuses(
+        &["train", recipe.to_str().unwrap(), "--out", "t", "--resume", "--set", "train.rate=0.1"],
+        &["belongs to another recipe"],
+    );
+    bench.refuses(&["train", recipe.to_str().unwrap(), "--out", "fresh", "--resume"], &["no training to go on with"]);
+    std::fs::create_dir(bench.path("mine")).unwrap();
+    bench.write("mine/thesis.tex", "x");
+    bench.refuses(&["train", recipe.to_str().unwrap(), "--out", "mine", "--overwrite"], &["holds no run"]);
+    bench.refuses(&["train", recipe.to_str().unwrap(), "--out", "r.toml"], &["not a folder"]);
+}
+
+/// `-n 100` is the first hundred rows of `-n 600`, `--threads` changes nothing, and CSV and NPY hold the same numbers.
+#[test]
+fn sample_files_agree() {
+    let bench = Bench::new();
+    let target = bench.write("m.toml", MIXTURE);
+    let run = |n: &str, threads: &str, out: &str| {
+        let target = target.to_str().unwrap();
+        let method = "predictor-corrector:predictor=ancestral,snr=0.1";
+        let done = bench.tweedie(&[
+            "sample", "--target", target, "--sde", "sub-vp", "--method", method, "--grid", "karras:rho=5", "--steps", "8", "-n", n,
+            "--seed", "4", "--threads", threads, "--out", out,
+        ]);
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        tweedie::files::read_points(&bench.path(out)).unwrap()
+    };
+    let (few, many, npy) = (run("100", "1", "a.csv"), run("600", "2", "b.csv"), run("600", "1", "c.npy"));
+    assert_eq!(many.slice(0, 100), few);
+    assert_eq!(many, npy);
+}
+
+/// A run whose samples overflow says how many and from which step, and fails with 1.
+#[test]
+fn divergence_is_reported() {
+    let bench = Bench::new();
+    let target = bench.write("m.toml", MIXTURE);
+    // One Euler–Maruyama step from σ = 1e38 overflows f32.
+    let done = bench.tweedie(&[
+        "sample", "--target", target.to_str().unwrap(), "--sde", "edm:sigma-max=1e38", "--method", "euler-maruyama", "--steps", "3",
+        "-n", "50", "--out", "d.csv",
+    ]);
+    let message = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(1), "{message}");
+    assert!(message.contains("of 50 samples are not finite, the first after step"), "{message}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_training_leaves_a_checkpoint_and_says_how_to_go_on() {
+    let bench = Bench::new();
+    let recipe = bench.write("r.toml", "[model]\nwidth = 8\n[train]\nsteps = 1000000\nbatch = 8\n");
+    let child = Command::new(env!("CARGO_BIN_EXE_tweedie"))
+        .args(["train", recipe.to_str().unwrap(), "--out", "t"])
+        .current_dir(bench.dir.path())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let done = child.wait_with_output().unwrap();
+    let message = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(1), "{message}");
+    assert!(message.contains("interrupted at step") && message.contains("--resume"), "{message}");
+    let checkpoint = tweedie::train::Checkpoint::load(&bench.path("t/models/two-moons-vp")).unwrap();
+    assert!(checkpoint.step > 0);
+}

@@ -1,0 +1,74 @@
+//! The recipes that ship parse, and a small run leaves what it promises.
+
+use std::path::Path;
+
+use tweedie::recipe::Recipe;
+
+#[test]
+fn every_shipped_recipe_is_understood() {
+    let files: Vec<_> = std::fs::read_dir("experiments").unwrap().map(|f| f.unwrap().path()).collect();
+    let recipes: Vec<_> = files.iter().filter(|p| p.extension().is_some_and(|e| e == "toml")).collect();
+    assert!(recipes.len() >= 3);
+    for path in recipes {
+        let recipe = Recipe::read(path, &[]).unwrap_or_else(|e| panic!("{e}"));
+        assert!(!recipe.about.is_empty(), "{}: a recipe says what it is about", path.display());
+    }
+}
+
+fn columns(path: &Path) -> Vec<String> {
+    csv::Reader::from_path(path).unwrap().headers().unwrap().iter().map(str::to_owned).collect()
+}
+
+/// A run with the exact score: files, columns, rows, and that `--threads` changes none of them.
+#[test]
+fn a_run_leaves_what_it_promises() {
+    let dir = tempfile::tempdir().unwrap();
+    let recipe = dir.path().join("small.toml");
+    let text = "about = \"t\"\ndata = \"eight-gaussians\"\nsde = [\"vp\", \"ve\"]\nmethod = [\"heun\", \"rk45\", { name = \"euler-maruyama\", \
+        lambda = [0.5, 1.0] }]\ngrid = [\"uniform-t\", \"karras\"]\nsteps = [4, 8]\nseed = [0, 1]\nsamples = 300\nmetrics = [\"sliced-w2\", \
+        \"w2\", \"energy\", \"mmd\", \"mode-coverage\", \"mode-weights\", \"nll\"]\nmodel = { name = \"exact\" }\n[likelihood]\nmethod = \
+        \"rk4\"\nsteps = 20\npoints = 20\ndivergence = \"hutchinson\"\nprobes = 2\n";
+    std::fs::write(&recipe, text).unwrap();
+    let run = |threads: &str, out: &str| {
+        let out = dir.path().join(out);
+        let done = std::process::Command::new(env!("CARGO_BIN_EXE_tweedie"))
+            .args(["run", recipe.to_str().unwrap(), "--threads", threads, "--device", "cpu", "--out", out.to_str().unwrap()])
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        (out, String::from_utf8(done.stdout).unwrap())
+    };
+    let (one, table) = run("1", "one");
+    let (two, _) = run("2", "two");
+    assert!(table.contains("sliced-w2 of 300 samples of eight-gaussians under ve; floor"));
+    assert!(table.contains("euler-maruyama(lambda=0.5), karras") && table.contains("adaptive"));
+    let wanted = ["data", "sde", "model", "method", "grid", "steps", "evals", "seed", "metric", "value"];
+    assert_eq!(columns(&one.join("results.csv")), wanted);
+    for file in ["results.csv", "summary.csv"] {
+        assert_eq!(std::fs::read(one.join(file)).unwrap(), std::fs::read(two.join(file)).unwrap(), "{file}");
+    }
+    let names = |out: &Path| {
+        let mut names: Vec<String> =
+            std::fs::read_dir(out).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let samples = names(&one.join("samples"));
+    // 2 SDEs × (3 methods × 2 grids × 2 step counts + rk45) × 2 seeds.
+    assert_eq!(samples.len(), 2 * (3 * 2 * 2 + 1) * 2);
+    for name in &samples {
+        assert_eq!(std::fs::read(one.join("samples").join(name)).unwrap(), std::fs::read(two.join("samples").join(name)).unwrap());
+    }
+    let figures = names(&one.join("figures"));
+    for stem in ["quality-eight-gaussians-w2", "samples-eight-gaussians-vp", "density-eight-gaussians-ve", "trajectories-eight-gaussians-vp"] {
+        assert!(figures.contains(&format!("{stem}.png")) && figures.contains(&format!("{stem}.svg")), "{stem} {figures:?}");
+    }
+    let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(one.join("manifest.json")).unwrap()).unwrap();
+    assert_eq!((manifest["finished"].as_bool(), manifest["recipe"]["samples"].as_i64()), (Some(true), Some(300)));
+    // With the exact score and eight Heun steps on Karras' grid, W2 lies within three times its floor.
+    let mut reader = csv::Reader::from_path(one.join("summary.csv")).unwrap();
+    let rows: Vec<std::collections::BTreeMap<String, String>> = reader.deserialize().map(Result::unwrap).collect();
+    let number = |row: &std::collections::BTreeMap<String, String>, key: &str| row[key].parse::<f64>().unwrap();
+    let best = rows.iter().find(|r| r["sde"] == "vp" && r["method"] == "rk45" && r["metric"] == "w2").unwrap();
+    assert!(number(best, "mean") < 3.0 * number(best, "floor") && number(best, "seeds") == 2.0 && number(best, "evals") > 20.0);
+}
