@@ -47,6 +47,13 @@ impl Points {
         &self.values
     }
 
+    /// `count` points from number `first` on, starting again at the first after the last.
+    #[must_use]
+    pub fn cycle(&self, first: usize, count: usize) -> Self {
+        let rows = (first..first + count).flat_map(|i| self.row(i % self.len()).iter().copied());
+        Self { dim: self.dim, values: rows.collect() }
+    }
+
     /// Points `from .. to`.
     #[must_use]
     pub fn slice(&self, from: usize, to: usize) -> Self {

@@ -11,12 +11,12 @@ use tweedie_solvers::sde::LinearSde;
 use tweedie_solvers::{Result, model};
 
 /// N(1, 0.5²).
-pub fn gaussian() -> Mixture {
+pub(crate) fn gaussian() -> Mixture {
     Mixture::gaussian(vec![1.0], 0.5).unwrap()
 }
 
 /// Mean and standard deviation of p_t for N(1, 0.5²).
-pub fn law(sde: &dyn LinearSde, t: f64) -> (f64, f64) {
+pub(crate) fn law(sde: &dyn LinearSde, t: f64) -> (f64, f64) {
     let k = sde.kernel(t);
     (k.alpha, k.deviation(0.5))
 }
@@ -35,7 +35,7 @@ impl Noise for Impulses {
 
 /// Mean and standard deviation after a sampler that starts from the exact p_T of N(1, 0.5²): no Monte Carlo. The sampler is
 /// affine in its start and its noise, so its coefficients are read off by unit impulses.
-pub fn propagate(sde: &dyn LinearSde, method: &dyn Method, grid: &Grid) -> (f64, f64) {
+pub(crate) fn propagate(sde: &dyn LinearSde, method: &dyn Method, grid: &Grid) -> (f64, f64) {
     let model = gaussian();
     let rows = grid.len() + 2;
     let mut start = vec![0.0; rows];
@@ -51,6 +51,6 @@ pub fn propagate(sde: &dyn LinearSde, method: &dyn Method, grid: &Grid) -> (f64,
 }
 
 /// 2-Wasserstein distance of two Gaussians on the line.
-pub fn distance(a: (f64, f64), b: (f64, f64)) -> f64 {
+pub(crate) fn distance(a: (f64, f64), b: (f64, f64)) -> f64 {
     (a.0 - b.0).hypot(a.1 - b.1)
 }

@@ -320,9 +320,9 @@ fn train(s: &Section) -> Result<TrainConfig> {
         within(key, v, v.is_finite() && v >= 0.0, "be a finite number, 0 or above")
     };
     let config = TrainConfig {
-        steps: s.integer("steps", 4000, 1)?,
-        batch: s.integer("batch", 512, 1)? as usize,
-        rate: above("rate", 2e-3)?,
+        steps: s.integer("steps", 6000, 1)?,
+        batch: s.integer("batch", 256, 1)? as usize,
+        rate: above("rate", 5e-3)?,
         warmup: s.integer("warmup", 100, 0)?,
         cosine: s.choice("schedule", &[("cosine", true), ("constant", false)], "cosine")?,
         ema: unit("ema", 0.999)?,

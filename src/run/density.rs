@@ -6,10 +6,9 @@ use tweedie_solvers::likelihood::{Divergence, Flow};
 use tweedie_solvers::model::tensor;
 use tweedie_solvers::{Key, Result};
 
+use super::draw::PIECE;
 use crate::data::Standardise;
 use crate::points::Points;
-
-const PIECE: usize = 250;
 
 /// Log-densities of points.
 #[derive(Clone, Debug)]
@@ -41,17 +40,17 @@ pub fn densities(
     let starts: Vec<usize> = (0..count).step_by(piece.max(1)).collect();
     let like = Tensor::zeros((1, 1), DType::F64, device)?;
     let run = |&first: &usize| {
-        let rows = piece.min(count - first);
-        let x = tensor(inner.slice(first, first + rows).values().to_vec(), (rows, points.dim()), &like)?;
-        Ok((flow.log_density(&x, divergence, key, first as u64)?, rows))
+        // Whole pieces here too, so that a point's density does not depend on how many follow it.
+        let x = tensor(inner.cycle(first, piece).values().to_vec(), (piece, points.dim()), &like)?;
+        Ok((flow.log_density(&x, divergence, key, first as u64)?, piece.min(count - first)))
     };
     let pieces: Vec<_> = starts.par_iter().map(run).collect::<Result<Vec<_>>>()?;
     let mut out = Densities { log_p: Vec::new(), standard_error: None, evals: Vec::new() };
     for (found, rows) in pieces {
-        out.log_p.extend(found.log_p.iter().map(|p| p + shift));
+        out.log_p.extend(found.log_p[..rows].iter().map(|p| p + shift));
         out.evals.extend(std::iter::repeat_n(found.evals, rows));
         if let Some(errors) = found.standard_error {
-            out.standard_error.get_or_insert_default().extend(errors);
+            out.standard_error.get_or_insert_default().extend(&errors[..rows]);
         }
     }
     Ok(out)

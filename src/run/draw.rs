@@ -15,8 +15,9 @@ use tweedie_solvers::{Key, Result};
 
 use crate::points::Points;
 
-/// Rows per piece on the CPU: small enough for the caches, and for candle's own thread pool to stay out of the way.
-const PIECE: usize = 250;
+/// Rows per piece on the CPU: small enough for the caches. Pieces are always whole, the last one with samples that nobody asked for:
+/// a matrix product of another height rounds differently, and the first 30 of 10 000 samples are to be the 30 of 30 to the last bit.
+pub(super) const PIECE: usize = 250;
 
 /// What is sampled with what.
 #[derive(Clone, Copy, Debug)]
@@ -51,30 +52,31 @@ pub fn draw(target: Target<'_>, key: &Key, count: usize, from: Option<&Points>, 
     let sampler = Sampler { problem, method, grid, finish };
     let dim = problem.model.dim();
     let whole = method.couples_batch() || on.0.is_cuda();
-    let piece = if whole { count } else { PIECE.min(count) };
+    let piece = if whole { count } else { PIECE };
     let starts: Vec<usize> = (0..count).step_by(piece.max(1)).collect();
     let run = |&first: &usize| -> Result<(Vec<f64>, f64, Option<usize>)> {
-        let rows = piece.min(count - first);
+        let asked = piece.min(count - first);
         let start = || -> Result<Tensor> {
             match from {
                 Some(points) => {
                     let like = Tensor::zeros((1, 1), on.1, on.0)?;
-                    tensor(points.slice(first, first + rows).values().to_vec(), (rows, dim), &like)
+                    tensor(points.cycle(first, piece).values().to_vec(), (piece, dim), &like)
                 }
-                None => noise::prior(key, problem.sde.kernel(grid.first()).sigma, (first as u64, rows, dim), on),
+                None => noise::prior(key, problem.sde.kernel(grid.first()).sigma, (first as u64, piece, dim), on),
             }
         };
         let stream = Stream::new(key, first as u64);
         let Solution { x, evals } = sampler.run(start()?, &stream, &mut ())?;
-        let values: Vec<f64> = x.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
+        let mut values: Vec<f64> = x.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
+        values.truncate(asked * dim);
         let mut step = None;
         if values.iter().any(|v| !v.is_finite()) {
             // The same noise again, this time with someone watching.
-            let mut watch = Watch::default();
+            let mut watch = Watch { rows: asked, first: None };
             sampler.run(start()?, &stream, &mut watch)?;
-            step = Some(watch.0.unwrap_or(grid.len() - 1));
+            step = Some(watch.first.unwrap_or(grid.len() - 1));
         }
-        Ok((values, evals * rows as f64, step))
+        Ok((values, evals * asked as f64, step))
     };
     let pieces: Vec<_> = starts.par_iter().map(run).collect::<Result<_>>()?;
     let evals = pieces.iter().map(|p| p.1).sum::<f64>() / count as f64;
@@ -84,17 +86,19 @@ pub fn draw(target: Target<'_>, key: &Key, count: usize, from: Option<&Points>, 
     Ok(Drawn { points, evals, diverged: step.map(|step| (bad, step)) })
 }
 
-/// Remembers the first step after which a value is not finite.
-#[derive(Default)]
-struct Watch(Option<usize>);
+/// Remembers the first step after which one of the first `rows` rows is not finite.
+struct Watch {
+    rows: usize,
+    first: Option<usize>,
+}
 
 impl Observer for Watch {
     fn observe(&mut self, at: &Moment<'_>) -> Result<ControlFlow<()>> {
-        let values: Vec<f64> = at.x.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
+        let values: Vec<f64> = at.x.narrow(0, 0, self.rows)?.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
         if values.iter().all(|v| v.is_finite()) {
             return Ok(ControlFlow::Continue(()));
         }
-        self.0 = Some(at.step.index);
+        self.first = Some(at.step.index);
         Ok(ControlFlow::Break(()))
     }
 }
