@@ -16,7 +16,8 @@ pub enum Choice {
 
 impl Choice {
     /// All of them, with the names that users type.
-    pub const NAMES: [(&'static str, Self); 3] = [("auto", Self::Auto), ("cpu", Self::Cpu), ("cuda", Self::Cuda)];
+    pub const NAMES: [(&'static str, Self); 3] =
+        [("auto", Self::Auto), ("cpu", Self::Cpu), ("cuda", Self::Cuda)];
 
     /// The device.
     ///
@@ -31,11 +32,14 @@ impl Choice {
                 tracing::warn!("no CUDA card can be used ({error}): computing on the CPU");
                 Device::Cpu
             })),
-            Self::Cuda if !compiled => Err("--device cuda: this program was built without CUDA; build it with `cargo build \
+            Self::Cuda if !compiled => {
+                Err("--device cuda: this program was built without CUDA; build it with `cargo build \
                  --release --features cuda`, or use --device cpu"
-                .into()),
-            Self::Cuda => Device::new_cuda(0)
-                .map_err(|error| format!("--device cuda: no CUDA card can be used ({error}); use --device cpu")),
+                    .into())
+            }
+            Self::Cuda => Device::new_cuda(0).map_err(|error| {
+                format!("--device cuda: no CUDA card can be used ({error}); use --device cpu")
+            }),
         }
     }
 }

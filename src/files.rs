@@ -63,7 +63,8 @@ pub fn check_suffix(path: &Path) -> Result<(), FileError> {
 /// A sentence with the line, or with what the array is and how to save it instead.
 pub fn read_points(path: &Path) -> Result<Points, FileError> {
     let kind = kind(path)?;
-    let bytes = std::fs::read(path).map_err(|e| FileError::new(path, format!("the file cannot be read ({e})")))?;
+    let bytes =
+        std::fs::read(path).map_err(|e| FileError::new(path, format!("the file cannot be read ({e})")))?;
     let points = match kind {
         Kind::Csv => parse_csv(&bytes),
         Kind::Npy => parse_npy(&bytes),
@@ -95,7 +96,8 @@ pub fn write_points(path: &Path, points: &Points, columns: Option<&[&str]>) -> R
 }
 
 fn parse_csv(bytes: &[u8]) -> Result<Points, String> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(bytes);
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(bytes);
     let (mut values, mut dim) = (Vec::new(), None);
     for (index, record) in reader.records().enumerate() {
         let record = record.map_err(|e| e.to_string())?;
@@ -107,12 +109,20 @@ fn parse_csv(bytes: &[u8]) -> Result<Points, String> {
         }
         let (expected, first) = *dim.get_or_insert((cells.len(), line));
         if cells.len() != expected {
-            return Err(format!("line {line} has {} values, line {first} has {expected}; every row must have as many", cells.len()));
+            return Err(format!(
+                "line {line} has {} values, line {first} has {expected}; every row must have as many",
+                cells.len()
+            ));
         }
         for (column, (cell, text)) in cells.into_iter().zip(record.iter()).enumerate() {
             match cell {
                 Ok(v) if v.is_finite() => values.push(v),
-                _ => return Err(format!("line {line}, column {}: `{text}` is not a finite number", column + 1)),
+                _ => {
+                    return Err(format!(
+                        "line {line}, column {}: `{text}` is not a finite number",
+                        column + 1
+                    ));
+                }
             }
         }
     }
@@ -133,7 +143,11 @@ const MAGIC: &[u8] = b"\x93NUMPY";
 
 /// Format 1.0 of numpy: magic, version, length of the header, a Python dictionary padded to 64 bytes, then the values.
 fn npy(points: &Points) -> Vec<u8> {
-    let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({}, {}), }}", points.len(), points.dim());
+    let header = format!(
+        "{{'descr': '<f8', 'fortran_order': False, 'shape': ({}, {}), }}",
+        points.len(),
+        points.dim()
+    );
     let padded = (MAGIC.len() + 4 + header.len() + 1).next_multiple_of(64) - MAGIC.len() - 4;
     let mut out = MAGIC.to_vec();
     out.extend([1, 0]);
@@ -167,14 +181,23 @@ fn parse_npy(bytes: &[u8]) -> Result<Points, String> {
     let size = match descr {
         "<f8" => 8,
         "<f4" => 4,
-        other => return Err(format!("the array has dtype {other}, but points must be float32 or float64: np.save(path, x.astype('float64'))")),
+        other => {
+            return Err(format!(
+                "the array has dtype {other}, but points must be float32 or float64: np.save(path, x.astype('float64'))"
+            ));
+        }
     };
     if field("fortran_order") != Some("False") {
         return Err("the array is in Fortran order: np.save(path, np.ascontiguousarray(x))".into());
     }
     let shape = field("shape").ok_or_else(foreign)?;
-    let axes: Option<Vec<usize>> =
-        shape.trim_matches(['(', ')']).split(',').map(str::trim).filter(|s| !s.is_empty()).map(|s| s.parse().ok()).collect();
+    let axes: Option<Vec<usize>> = shape
+        .trim_matches(['(', ')'])
+        .split(',')
+        .map(str::trim)
+        .filter(|s| !s.is_empty())
+        .map(|s| s.parse().ok())
+        .collect();
     let (rows, dim) = match axes.as_deref() {
         Some([n]) => (*n, 1),
         Some([n, d]) => (*n, *d),
@@ -185,7 +208,10 @@ fn parse_npy(bytes: &[u8]) -> Result<Points, String> {
     }
     let wanted = rows.checked_mul(dim).and_then(|n| n.checked_mul(size));
     if wanted != Some(body.len()) {
-        return Err(format!("the array has shape {shape} of {descr}, but {} bytes follow: the file is cut short or damaged", body.len()));
+        return Err(format!(
+            "the array has shape {shape} of {descr}, but {} bytes follow: the file is cut short or damaged",
+            body.len()
+        ));
     }
     let values: Vec<f64> = if size == 8 {
         body.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect()

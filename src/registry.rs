@@ -11,7 +11,10 @@ use tweedie_solvers::method::{
 };
 use tweedie_solvers::sde::{Edm, LinearSde, SubVp, Ve, Vp, VpCosine};
 
-use crate::data::{Checkerboard, Curve, Data, Empirical, GaussianMixture, Pinwheel, Shape, eight_gaussians, twenty_five_gaussians};
+use crate::data::{
+    Checkerboard, Curve, Data, Empirical, GaussianMixture, Pinwheel, Shape, eight_gaussians,
+    twenty_five_gaussians,
+};
 use crate::error::{Error, Result, suggest};
 use crate::files::read_points;
 use crate::metrics::{Energy, Metric, Mmd, ModeCoverage, ModeWeights, SlicedW2, W2};
@@ -77,7 +80,8 @@ pub const SDES: Shelf<dyn LinearSde> = Shelf {
             name: "vp",
             about: "variance preserving, linear β(t) (DDPM's limit)",
             build: |s| {
-                let (min, max, epsilon) = (s.number("beta-min", 0.1)?, s.number("beta-max", 20.0)?, s.number("epsilon", 1e-3)?);
+                let (min, max, epsilon) =
+                    (s.number("beta-min", 0.1)?, s.number("beta-max", 20.0)?, s.number("epsilon", 1e-3)?);
                 Ok(Box::new(Vp::new(min, max, epsilon).map_err(|e| s.wrap(e))?))
             },
         },
@@ -93,7 +97,8 @@ pub const SDES: Shelf<dyn LinearSde> = Shelf {
             name: "ve",
             about: "variance exploding, geometric σ(t) (NCSN's limit)",
             build: |s| {
-                let (min, max, epsilon) = (s.number("sigma-min", 0.01)?, s.number("sigma-max", 50.0)?, s.number("epsilon", 1e-5)?);
+                let (min, max, epsilon) =
+                    (s.number("sigma-min", 0.01)?, s.number("sigma-max", 50.0)?, s.number("epsilon", 1e-5)?);
                 Ok(Box::new(Ve::new(min, max, epsilon).map_err(|e| s.wrap(e))?))
             },
         },
@@ -101,7 +106,8 @@ pub const SDES: Shelf<dyn LinearSde> = Shelf {
             name: "sub-vp",
             about: "sub-VP, linear β(t), variance bounded by VP's",
             build: |s| {
-                let (min, max, epsilon) = (s.number("beta-min", 0.1)?, s.number("beta-max", 20.0)?, s.number("epsilon", 1e-3)?);
+                let (min, max, epsilon) =
+                    (s.number("beta-min", 0.1)?, s.number("beta-max", 20.0)?, s.number("epsilon", 1e-3)?);
                 Ok(Box::new(SubVp::new(min, max, epsilon).map_err(|e| s.wrap(e))?))
             },
         },
@@ -192,7 +198,8 @@ fn tolerances(s: &Section) -> Result<(f64, f64)> {
 
 fn dopri(s: &Section, order: DopriOrder) -> Result<Box<dyn Method>> {
     let (rtol, atol) = tolerances(s)?;
-    let coupling = s.choice("coupling", &[("sample", Coupling::Sample), ("batch", Coupling::Batch)], "sample")?;
+    let coupling =
+        s.choice("coupling", &[("sample", Coupling::Sample), ("batch", Coupling::Batch)], "sample")?;
     Ok(Box::new(Flow(Dopri::new(order, rtol, atol, coupling).map_err(|e| s.wrap(e))?)))
 }
 
@@ -211,7 +218,11 @@ pub const GRIDS: Shelf<dyn Spacing> = Shelf {
     what: "grid",
     entries: &[
         Entry { name: "uniform-t", about: "equal steps of t", build: |_| Ok(Box::new(UniformT)) },
-        Entry { name: "uniform-log-snr", about: "equal steps of ln(α/σ)", build: |_| Ok(Box::new(UniformLogSnr)) },
+        Entry {
+            name: "uniform-log-snr",
+            about: "equal steps of ln(α/σ)",
+            build: |_| Ok(Box::new(UniformLogSnr)),
+        },
         Entry {
             name: "karras",
             about: "equal steps of (σ/α)^(1/rho)",
@@ -221,7 +232,9 @@ pub const GRIDS: Shelf<dyn Spacing> = Shelf {
         Entry {
             name: "explicit",
             about: "the nodes themselves, from noise to data",
-            build: |s| Ok(Box::new(Explicit::new(s.numbers("times", "must be given")?).map_err(|e| s.wrap(e))?)),
+            build: |s| {
+                Ok(Box::new(Explicit::new(s.numbers("times", "must be given")?).map_err(|e| s.wrap(e))?))
+            },
         },
     ],
 };
@@ -235,7 +248,8 @@ pub const DATA: Shelf<dyn Data> = Shelf {
             name: "eight-gaussians",
             about: "eight modes on a circle (FFJORD)",
             build: |s| {
-                let (radius, deviation) = (s.number("radius", 8f64.sqrt())?, s.number("deviation", 0.125f64.sqrt())?);
+                let (radius, deviation) =
+                    (s.number("radius", 8f64.sqrt())?, s.number("deviation", 0.125f64.sqrt())?);
                 Ok(Box::new(eight_gaussians(radius, deviation).map_err(|e| s.wrap(e))?))
             },
         },
@@ -252,14 +266,26 @@ pub const DATA: Shelf<dyn Data> = Shelf {
             about: "eight of sixteen squares (FFJORD)",
             build: |s| Ok(Box::new(Checkerboard::new(s.number("scale", 2.0)?).map_err(|e| s.wrap(e))?)),
         },
-        Entry { name: "swiss-roll", about: "a spiral, denser inside", build: |s| curve(s, Shape::SwissRoll, 0.1) },
-        Entry { name: "two-spirals", about: "two spirals, each the other turned by π", build: |s| curve(s, Shape::TwoSpirals, 0.1) },
+        Entry {
+            name: "swiss-roll",
+            about: "a spiral, denser inside",
+            build: |s| curve(s, Shape::SwissRoll, 0.1),
+        },
+        Entry {
+            name: "two-spirals",
+            about: "two spirals, each the other turned by π",
+            build: |s| curve(s, Shape::TwoSpirals, 0.1),
+        },
         Entry {
             name: "circles",
             about: "two circles about one centre",
             build: |s| curve(s, Shape::Circles { inner: s.number("inner", 0.5)? }, 0.08),
         },
-        Entry { name: "rings", about: "four circles about one centre", build: |s| curve(s, Shape::Rings, 0.24) },
+        Entry {
+            name: "rings",
+            about: "four circles about one centre",
+            build: |s| curve(s, Shape::Rings, 0.24),
+        },
         Entry {
             name: "pinwheel",
             about: "five bent arms",
@@ -273,7 +299,8 @@ pub const DATA: Shelf<dyn Data> = Shelf {
             build: |s| {
                 let asked = "must be given";
                 let (weights, means) = (s.numbers("weights", asked)?, s.matrix("means", asked)?);
-                let mixture = Mixture::new(weights, means, &s.matrices("covs", asked)?).map_err(|e| s.wrap(e))?;
+                let mixture =
+                    Mixture::new(weights, means, &s.matrices("covs", asked)?).map_err(|e| s.wrap(e))?;
                 Ok(Box::new(GaussianMixture(mixture)))
             },
         },
@@ -303,7 +330,11 @@ pub const METRICS: Shelf<dyn Metric> = Shelf {
         Entry {
             name: "sliced-w2",
             about: "sliced 2-Wasserstein distance",
-            build: |s| Ok(Box::new(SlicedW2::new(s.integer("projections", 128, 1)? as usize, 0).map_err(|e| s.wrap(e))?)),
+            build: |s| {
+                Ok(Box::new(
+                    SlicedW2::new(s.integer("projections", 128, 1)? as usize, 0).map_err(|e| s.wrap(e))?,
+                ))
+            },
         },
         Entry { name: "w2", about: "exact 2-Wasserstein distance (assignment)", build: |_| Ok(Box::new(W2)) },
         Entry { name: "energy", about: "squared energy distance, unbiased", build: |_| Ok(Box::new(Energy)) },

@@ -22,7 +22,11 @@ impl Bench {
     }
 
     fn tweedie(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_tweedie")).args(arguments).current_dir(self.dir.path()).output().unwrap()
+        Command::new(env!("CARGO_BIN_EXE_tweedie"))
+            .args(arguments)
+            .current_dir(self.dir.path())
+            .output()
+            .unwrap()
     }
 
     /// Runs it, wants exit code 2 and all the parts in one message, and no file that was not there before.
@@ -81,7 +85,10 @@ fn recipes_with_mistakes() {
         ("grid = { name = \"explicit\", times = [0.1, 1.0] }", &["grid.times", "fall"]),
         ("grid = { name = \"explicit\", times = [2.0, 0.1] }", &["explicit", "not exceed T"]),
         ("method = { name = \"rk45\", rtol = -1 }", &["method.rtol = -1"]),
-        ("method = { name = \"predictor-corrector\", predictor = \"rk45\" }", &["method.predictor", "fixed steps"]),
+        (
+            "method = { name = \"predictor-corrector\", predictor = \"rk45\" }",
+            &["method.predictor", "fixed steps"],
+        ),
         ("data = { name = \"points\", file = \"none.csv\" }", &["none.csv", "cannot be read"]),
         ("metrics = [\"mode-coverage\"]", &["mode-coverage", "two-moons has none"]),
         ("this is not toml", &["r.toml", "line 1", "not TOML"]),
@@ -95,7 +102,10 @@ fn recipes_with_mistakes() {
     let path = bench.write("r.toml", "model = { name = \"exact\" }");
     bench.refuses(&["run", path.to_str().unwrap()], &["exact", "two-moons", "mlp"]);
     bench.refuses(&["run", path.to_str().unwrap(), "--set", "nonsense"], &["--set nonsense", "KEY=VALUE"]);
-    bench.refuses(&["run", path.to_str().unwrap(), "--set", "data=eight-gaussians", "--device", "gpu"], &["--device gpu", "cuda"]);
+    bench.refuses(
+        &["run", path.to_str().unwrap(), "--set", "data=eight-gaussians", "--device", "gpu"],
+        &["--device gpu", "cuda"],
+    );
     bench.refuses(&["list", "method"], &["`methods`"]);
     if !candle_core::utils::cuda_is_available() {
         bench.refuses(
@@ -121,24 +131,52 @@ fn point_files_with_mistakes() {
         let points = bench.write(name, text);
         let (target, points_arg) = (target.to_str().unwrap(), points.to_str().unwrap());
         bench.refuses(&["likelihood", "--target", target, "--points", points_arg, "--out", "o.csv"], parts);
-        bench.refuses(&["sample", "--target", target, "--method", "heun", "--init", points_arg, "--out", "o.npy"], parts);
+        bench.refuses(
+            &["sample", "--target", target, "--method", "heun", "--init", points_arg, "--out", "o.npy"],
+            parts,
+        );
         std::fs::remove_file(points).unwrap();
     }
     let target = target.to_str().unwrap();
-    bench.refuses(&["sample", "--target", target, "--method", "heun", "--out", "o.json"], &["o.json", ".csv or .npy"]);
+    bench.refuses(
+        &["sample", "--target", target, "--method", "heun", "--out", "o.json"],
+        &["o.json", ".csv or .npy"],
+    );
     bench.refuses(&["sample", "--target", target, "--method", "huen", "--out", "o.csv"], &["`heun`"]);
-    bench.refuses(&["sample", "--target", target, "--method", "heun", "--steps", "0", "--out", "o.csv"], &["steps = 0"]);
-    bench.refuses(&["sample", "--target", target, "--method", "heun", "--out", "no/o.csv"], &["no/o.csv", "cannot be written"]);
-    bench.refuses(&["sample", "--target", target, "--method", "heun:lambda=1", "--out", "o.csv"], &["lambda"]);
+    bench.refuses(
+        &["sample", "--target", target, "--method", "heun", "--steps", "0", "--out", "o.csv"],
+        &["steps = 0"],
+    );
+    bench.refuses(
+        &["sample", "--target", target, "--method", "heun", "--out", "no/o.csv"],
+        &["no/o.csv", "cannot be written"],
+    );
+    bench
+        .refuses(&["sample", "--target", target, "--method", "heun:lambda=1", "--out", "o.csv"], &["lambda"]);
     bench.refuses(&["sample", "--method", "heun", "--out", "o.csv"], &["--model"]);
     let points = bench.write("p.csv", "0,0\n");
     bench.refuses(
-        &["likelihood", "--target", target, "--points", points.to_str().unwrap(), "--out", "o.csv", "--method", "ancestral"],
+        &[
+            "likelihood",
+            "--target",
+            target,
+            "--points",
+            points.to_str().unwrap(),
+            "--out",
+            "o.csv",
+            "--method",
+            "ancestral",
+        ],
         &["ancestral", "probability flow", "rk45"],
     );
-    for text in ["{}", "weights = [1.0]\nmeans = [[0.0, 0.0]]\ncovs = [[[1.0, 2.0], [2.0, 1.0]]]", "weights = 3"] {
+    for text in
+        ["{}", "weights = [1.0]\nmeans = [[0.0, 0.0]]\ncovs = [[[1.0, 2.0], [2.0, 1.0]]]", "weights = 3"]
+    {
         let bad = bench.write("bad.toml", text);
-        bench.refuses(&["sample", "--target", bad.to_str().unwrap(), "--method", "heun", "--out", "o.csv"], &["bad.toml"]);
+        bench.refuses(
+            &["sample", "--target", bad.to_str().unwrap(), "--method", "heun", "--out", "o.csv"],
+            &["bad.toml"],
+        );
     }
 }
 
@@ -152,7 +190,21 @@ fn checkpoints_with_mistakes() {
     let file = model.join("model.safetensors");
     let whole = std::fs::read(&file).unwrap();
     let sample = |dir: &Path, out: &str| -> Vec<String> {
-        ["sample", "--model", dir.to_str().unwrap(), "--method", "heun", "--steps", "3", "-n", "5", "--out", out].map(str::to_owned).into()
+        [
+            "sample",
+            "--model",
+            dir.to_str().unwrap(),
+            "--method",
+            "heun",
+            "--steps",
+            "3",
+            "-n",
+            "5",
+            "--out",
+            out,
+        ]
+        .map(str::to_owned)
+        .into()
     };
     let arguments = sample(&model, "o.csv");
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -164,11 +216,22 @@ fn checkpoints_with_mistakes() {
     bench.refuses(&arguments, &["model.safetensors"]);
     std::fs::remove_file(&file).unwrap();
     bench.refuses(&arguments, &["model.safetensors"]);
-    bench.refuses(&["sample", "--model", "nowhere", "--method", "heun", "--out", "o.csv"], &["nowhere", "no such"]);
+    bench.refuses(
+        &["sample", "--model", "nowhere", "--method", "heun", "--out", "o.csv"],
+        &["nowhere", "no such"],
+    );
     std::fs::write(&file, &whole).unwrap();
     let points = bench.write("p.csv", "1,2,3\n");
     bench.refuses(
-        &["likelihood", "--model", model.to_str().unwrap(), "--points", points.to_str().unwrap(), "--out", "o.csv"],
+        &[
+            "likelihood",
+            "--model",
+            model.to_str().unwrap(),
+            "--points",
+            points.to_str().unwrap(),
+            "--out",
+            "o.csv",
+        ],
         &["dimension 3, the model 2"],
     );
     // Another recipe must not go on from this checkpoint, and no run is written over another.
@@ -177,7 +240,10 @@ fn checkpoints_with_mistakes() {
         &["train", recipe.to_str().unwrap(), "--out", "t", "--resume", "--set", "train.rate=0.1"],
         &["belongs to another recipe"],
     );
-    bench.refuses(&["train", recipe.to_str().unwrap(), "--out", "fresh", "--resume"], &["no training to go on with"]);
+    bench.refuses(
+        &["train", recipe.to_str().unwrap(), "--out", "fresh", "--resume"],
+        &["no training to go on with"],
+    );
     std::fs::create_dir(bench.path("mine")).unwrap();
     bench.write("mine/thesis.tex", "x");
     bench.refuses(&["train", recipe.to_str().unwrap(), "--out", "mine", "--overwrite"], &["holds no run"]);
@@ -193,8 +259,25 @@ fn sample_files_agree() {
         let target = target.to_str().unwrap();
         let method = "predictor-corrector:predictor=ancestral,snr=0.1";
         let done = bench.tweedie(&[
-            "sample", "--target", target, "--sde", "sub-vp", "--method", method, "--grid", "karras:rho=5", "--steps", "8", "-n", n,
-            "--seed", "4", "--threads", threads, "--out", out,
+            "sample",
+            "--target",
+            target,
+            "--sde",
+            "sub-vp",
+            "--method",
+            method,
+            "--grid",
+            "karras:rho=5",
+            "--steps",
+            "8",
+            "-n",
+            n,
+            "--seed",
+            "4",
+            "--threads",
+            threads,
+            "--out",
+            out,
         ]);
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         tweedie::files::read_points(&bench.path(out)).unwrap()
@@ -211,8 +294,19 @@ fn divergence_is_reported() {
     let target = bench.write("m.toml", MIXTURE);
     // One Euler–Maruyama step from σ = 1e38 overflows f32.
     let done = bench.tweedie(&[
-        "sample", "--target", target.to_str().unwrap(), "--sde", "edm:sigma-max=1e38", "--method", "euler-maruyama", "--steps", "3",
-        "-n", "50", "--out", "d.csv",
+        "sample",
+        "--target",
+        target.to_str().unwrap(),
+        "--sde",
+        "edm:sigma-max=1e38",
+        "--method",
+        "euler-maruyama",
+        "--steps",
+        "3",
+        "-n",
+        "50",
+        "--out",
+        "d.csv",
     ]);
     let message = String::from_utf8(done.stderr).unwrap();
     assert_eq!(done.status.code(), Some(1), "{message}");

@@ -38,7 +38,10 @@ fn golden_tables() {
         for ((error, want), n) in errors(&vp, spacing, method, span).into_iter().zip(golden).zip(STEPS) {
             // Half a unit of the fourth digit, and the rounding of f64 for the smallest.
             let digit = 10f64.powf(want.log10().floor() - 3.0);
-            assert!((error - want).abs() <= 0.5001 * digit + 2e-14, "{method:?} {spacing:?} N = {n}: {error:e} {want:e}");
+            assert!(
+                (error - want).abs() <= 0.5001 * digit + 2e-14,
+                "{method:?} {spacing:?} N = {n}: {error:e} {want:e}"
+            );
         }
     }
 }
@@ -58,8 +61,12 @@ fn golden_moments() {
 /// mean and deviation, on every SDE. x_s = α_s x̂₀ + √(σ_s² − κ²) ε̂ + κ z, κ = (σ_s/σ_t) √V.
 #[test]
 fn ancestral_is_ddim_with_full_noise() {
-    let sdes: [Box<dyn LinearSde>; 4] =
-        [Box::new(Vp::default()), Box::new(Ve::default()), Box::new(SubVp::default()), Box::new(VpCosine::default())];
+    let sdes: [Box<dyn LinearSde>; 4] = [
+        Box::new(Vp::default()),
+        Box::new(Ve::default()),
+        Box::new(SubVp::default()),
+        Box::new(VpCosine::default()),
+    ];
     for sde in &sdes {
         let sde = &**sde;
         let grid = UniformLogSnr.grid(sde, sde.span(Use::Sampling), 24).unwrap();
@@ -76,7 +83,10 @@ fn ancestral_is_ddim_with_full_noise() {
             deviation = (gain * deviation).hypot(kappa);
         }
         let (m, d) = propagate(sde, &Ancestral, &grid);
-        assert!((m - mean).abs() < 1e-10 && (d - deviation).abs() < 1e-10, "{sde:?}: {m} {mean}, {d} {deviation}");
+        assert!(
+            (m - mean).abs() < 1e-10 && (d - deviation).abs() < 1e-10,
+            "{sde:?}: {m} {mean}, {d} {deviation}"
+        );
     }
 }
 
@@ -92,14 +102,19 @@ fn orders_are_as_declared() {
         let span = Span { start: 1e-2, end: 1.0 };
         for spacing in [&UniformT as &dyn Spacing, &UniformLogSnr] {
             for method in methods {
-                let (Order::Deterministic(order) | Order::Weak(order)) = method.order() else { unreachable!() };
+                let (Order::Deterministic(order) | Order::Weak(order)) = method.order() else {
+                    unreachable!()
+                };
                 let error = |n: usize| {
                     let grid = spacing.grid(&**sde, span, n).unwrap();
                     distance(propagate(&**sde, method, &grid), law(&**sde, span.start))
                 };
                 let n = if order == 4 { 256 } else { 1024 };
                 let slope = (error(n) / error(2 * n)).log2();
-                assert!((slope - f64::from(order)).abs() < 0.1, "{method:?} on {sde:?}, {spacing:?}: {slope}");
+                assert!(
+                    (slope - f64::from(order)).abs() < 0.1,
+                    "{method:?} on {sde:?}, {spacing:?}: {slope}"
+                );
             }
         }
     }
@@ -115,7 +130,8 @@ fn the_flow_keeps_a_standard_normal() {
     let grid = UniformT.grid(&vp, vp.span(Use::Sampling), 8).unwrap();
     for method in [RungeKutta::EULER, RungeKutta::HEUN, RungeKutta::RK4].map(Flow) {
         let mut stepper = method.stepper(Problem { sde: &vp, model: &model }).unwrap();
-        let end = integrate(&mut *stepper, x.clone(), &grid, &Stream::new(&Key::root(0), 0), &mut ()).unwrap();
+        let end =
+            integrate(&mut *stepper, x.clone(), &grid, &Stream::new(&Key::root(0), 0), &mut ()).unwrap();
         let end: Vec<f64> = end.flatten_all().unwrap().to_vec1().unwrap();
         assert!((end[0] - 0.3).abs() < 1e-12 && (end[1] + 2.0).abs() < 1e-12);
     }

@@ -52,7 +52,12 @@ fn evaluations_are_as_declared() {
     for entry in METHODS.entries {
         let method = method(entry.name);
         let grid = sampling_grid(&vp, &UniformLogSnr, &*method, 9).unwrap();
-        let target = Target { problem: Problem { sde: &vp, model: &model }, method: &*method, grid: &grid, finish: Finish::Stop };
+        let target = Target {
+            problem: Problem { sde: &vp, model: &model },
+            method: &*method,
+            grid: &grid,
+            finish: Finish::Stop,
+        };
         let drawn = draw(target, &Key::root(3), 5, None, (&Device::Cpu, DType::F64)).unwrap();
         match method.evals(9) {
             Some(declared) => assert_eq!(drawn.evals, declared as f64, "{}", entry.name),
@@ -60,7 +65,10 @@ fn evaluations_are_as_declared() {
         }
     }
     let pc = method("predictor-corrector");
-    assert_eq!((pc.evals(10), method("heun").evals(10), method("rk4").evals(10)), (Some(20), Some(20), Some(40)));
+    assert_eq!(
+        (pc.evals(10), method("heun").evals(10), method("rk4").evals(10)),
+        (Some(20), Some(20), Some(40))
+    );
 }
 
 /// Every method on every SDE carries N(1, 0.5²) home: mean and deviation of 4000 samples within 5 standard errors and the
@@ -132,17 +140,26 @@ fn resumed_training_is_uninterrupted_training() {
 #[test]
 fn every_weight_gets_a_gradient() {
     for (prediction, _) in Prediction::NAMES {
-        for (weighting, times) in [("noise", "uniform"), ("likelihood", "importance"), ("edm", "log-normal")] {
+        for (weighting, times) in [("noise", "uniform"), ("likelihood", "importance"), ("edm", "log-normal")]
+        {
             let text = format!(
                 "[model]\nprediction = \"{prediction}\"\n[train]\nbatch = 64\nweighting = \"{weighting}\"\ntimes = \"{times}\""
             );
             let recipe = Recipe::build("t".into(), "t.toml", text.parse().unwrap()).unwrap();
             let config = recipe.network(2, 1.0).unwrap().unwrap();
             let trainer = Trainer::new(recipe.train.clone(), config.clone(), &Device::Cpu).unwrap();
-            let (gradients, loss) = trainer.gradient(&*recipe.data[0].0.it, None, &*recipe.sdes[0].it).unwrap();
+            let (gradients, loss) =
+                trainer.gradient(&*recipe.data[0].0.it, None, &*recipe.sdes[0].it).unwrap();
             assert!(loss.is_finite() && gradients.len() == config.layout().len());
             for (gradient, (name, _)) in gradients.iter().zip(config.layout()) {
-                let zeros = gradient.flatten_all().unwrap().to_vec1::<f32>().unwrap().iter().filter(|g| **g == 0.0).count();
+                let zeros = gradient
+                    .flatten_all()
+                    .unwrap()
+                    .to_vec1::<f32>()
+                    .unwrap()
+                    .iter()
+                    .filter(|g| **g == 0.0)
+                    .count();
                 assert_eq!(zeros, 0, "{prediction} {weighting}: {name}");
             }
         }
@@ -160,7 +177,12 @@ fn training_lowers_the_loss() {
     let losses: Vec<f64> =
         (0..150).map(|_| trainer.step(&*recipe.data[0].0.it, None, &*recipe.sdes[0].it).unwrap()).collect();
     let mean = |l: &[f64]| l.iter().sum::<f64>() / l.len() as f64;
-    assert!(mean(&losses[130..]) < 0.75 * mean(&losses[..3]), "{} {}", mean(&losses[..3]), mean(&losses[130..]));
+    assert!(
+        mean(&losses[130..]) < 0.75 * mean(&losses[..3]),
+        "{} {}",
+        mean(&losses[..3]),
+        mean(&losses[130..])
+    );
 }
 
 /// With trainable weights nothing of the run stays behind: the result carries no graph, after two steps or two hundred.
@@ -180,7 +202,8 @@ fn sampling_leaves_no_graph() {
         let mut largest = false;
         let mut watch = Tracked(&mut largest);
         let mut stepper = method.stepper(problem).unwrap();
-        let end = integrate(&mut *stepper, x.clone(), &grid, &Stream::new(&Key::root(0), 0), &mut watch).unwrap();
+        let end =
+            integrate(&mut *stepper, x.clone(), &grid, &Stream::new(&Key::root(0), 0), &mut watch).unwrap();
         assert!(!end.track_op() && !largest, "{name}");
     }
 }
@@ -201,17 +224,30 @@ impl tweedie_solvers::observe::Observer for Tracked<'_> {
 #[test]
 fn coordinates_are_undone() {
     let data = tweedie::data::GaussianMixture(
-        tweedie_solvers::exact::Mixture::new(vec![1.0], vec![vec![5.0, -3.0]], &[vec![vec![4.0, 0.0], vec![0.0, 0.25]]])
-            .unwrap(),
+        tweedie_solvers::exact::Mixture::new(
+            vec![1.0],
+            vec![vec![5.0, -3.0]],
+            &[vec![vec![4.0, 0.0], vec![0.0, 0.25]]],
+        )
+        .unwrap(),
     );
     let points = data.sample(&Key::root(0), 0, 50_000);
     let map = Standardise::fit(&points).unwrap();
-    assert!((map.deviation[0] - 2.0).abs() < 0.05 && (map.deviation[1] - 0.5).abs() < 0.02 && (map.mean[1] + 3.0).abs() < 0.02);
+    assert!(
+        (map.deviation[0] - 2.0).abs() < 0.05
+            && (map.deviation[1] - 0.5).abs() < 0.02
+            && (map.mean[1] + 3.0).abs() < 0.02
+    );
     // The standardised law is N(0, I); its density through the flow, carried back, is the data's.
-    let (vp, normal) = (Vp::default(), tweedie_solvers::exact::Mixture::gaussian(vec![0.0, 0.0], 1.0).unwrap());
+    let (vp, normal) =
+        (Vp::default(), tweedie_solvers::exact::Mixture::gaussian(vec![0.0, 0.0], 1.0).unwrap());
     let grid = tweedie_solvers::clock::Grid::new(vec![1.0, 1e-5]).unwrap();
     let rk45 = tweedie_solvers::method::Rk45::new(1e-8, 1e-8).unwrap();
-    let flow = tweedie_solvers::likelihood::Flow { problem: Problem { sde: &vp, model: &normal }, method: &rk45, grid: &grid };
+    let flow = tweedie_solvers::likelihood::Flow {
+        problem: Problem { sde: &vp, model: &normal },
+        method: &rk45,
+        grid: &grid,
+    };
     let found = tweedie::run::densities(
         flow,
         tweedie_solvers::likelihood::Divergence::Exact,

@@ -82,7 +82,10 @@ fn every_case_holds_for_every_adaptive_method() {
         let sde = case.sde.build();
         let at = sde.kernel(case.t_end);
         for (i, point) in case.points.iter().enumerate() {
-            assert!((model.log_density(point, at) - case.log_p_exact[i]).abs() < 1e-9 * case.log_p_exact[i].abs().max(1.0));
+            assert!(
+                (model.log_density(point, at) - case.log_p_exact[i]).abs()
+                    < 1e-9 * case.log_p_exact[i].abs().max(1.0)
+            );
             for (got, want) in model.score(point, at).iter().zip(&case.score_exact[i]) {
                 assert!((got - want).abs() < 1e-9 * want.abs().max(1.0));
             }
@@ -126,7 +129,8 @@ fn a_gaussian_has_its_own_density() {
     for (i, point) in points.iter().enumerate() {
         // log p_ε = log p_T(x_T) + ∫∇·v with the exact p_T; the method uses the prior N(0, σ_T² I) in its place.
         let prior = |z: &[f64]| {
-            -0.5 * z.iter().map(|v| (v / sigma).powi(2)).sum::<f64>() - (std::f64::consts::TAU * sigma * sigma).ln()
+            -0.5 * z.iter().map(|v| (v / sigma).powi(2)).sum::<f64>()
+                - (std::f64::consts::TAU * sigma * sigma).ln()
         };
         let mismatch = prior(&latent[i]) - model.log_density(&latent[i], end);
         let want = model.log_density(point, sde.kernel(span.start)) + mismatch;
@@ -140,7 +144,8 @@ fn a_gaussian_has_its_own_density() {
 #[test]
 fn hutchinson_has_its_closed_form_variance() {
     let (c, s) = (0.8, 0.6);
-    let cov = vec![vec![4.0 * c * c + 0.25 * s * s, 3.75 * c * s], vec![3.75 * c * s, 4.0 * s * s + 0.25 * c * c]];
+    let cov =
+        vec![vec![4.0 * c * c + 0.25 * s * s, 3.75 * c * s], vec![3.75 * c * s, 4.0 * s * s + 0.25 * c * c]];
     let model = Mixture::new(vec![1.0], vec![vec![0.0, 0.0]], &[cov]).unwrap();
     let sde = Ve::default();
     // One Euler step: the integral is h ∇·v at x, linear in the probe's trace.
@@ -165,7 +170,10 @@ fn hutchinson_has_its_closed_form_variance() {
         let error = found.standard_error.unwrap()[0] / h;
         let n = probes as f64;
         let wanted = (variance / n).sqrt();
-        assert!((error / wanted - 1.0).abs() < 2.5 * (kurtosis / n).sqrt() + 1e-3, "{law:?}: {error:e} {wanted:e}");
+        assert!(
+            (error / wanted - 1.0).abs() < 2.5 * (kurtosis / n).sqrt() + 1e-3,
+            "{law:?}: {error:e} {wanted:e}"
+        );
         assert!(((found.log_p[0] - exact) / h).abs() < 5.0 * wanted);
     }
 }

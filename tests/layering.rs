@@ -14,7 +14,9 @@ fn check(root: &str, floors: &[(&str, u32)]) {
         if own == "lib" || own == "main" {
             continue;
         }
-        let mine = floor(own).unwrap_or_else(|| panic!("{} stands on no floor: add it to tests/layering.rs", inside.display()));
+        let mine = floor(own).unwrap_or_else(|| {
+            panic!("{} stands on no floor: add it to tests/layering.rs", inside.display())
+        });
         let text = std::fs::read_to_string(&file).unwrap();
         // Tests may look up.
         let code = text.split("#[cfg(test)]").next().unwrap();

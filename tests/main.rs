@@ -1,6 +1,6 @@
 //! One test binary: each module is a kind of proof.
 
-#![allow(missing_docs, reason = "tests are named as sentences")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests are named as sentences, and fail by panicking")]
 
 mod cli;
 mod convergence;

@@ -32,7 +32,16 @@ fn a_run_leaves_what_it_promises() {
     let run = |threads: &str, out: &str| {
         let out = dir.path().join(out);
         let done = std::process::Command::new(env!("CARGO_BIN_EXE_tweedie"))
-            .args(["run", recipe.to_str().unwrap(), "--threads", threads, "--device", "cpu", "--out", out.to_str().unwrap()])
+            .args([
+                "run",
+                recipe.to_str().unwrap(),
+                "--threads",
+                threads,
+                "--device",
+                "cpu",
+                "--out",
+                out.to_str().unwrap(),
+            ])
             .output()
             .unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
@@ -57,18 +66,40 @@ fn a_run_leaves_what_it_promises() {
     // 2 SDEs × (3 methods × 2 grids × 2 step counts + rk45) × 2 seeds.
     assert_eq!(samples.len(), 2 * (3 * 2 * 2 + 1) * 2);
     for name in &samples {
-        assert_eq!(std::fs::read(one.join("samples").join(name)).unwrap(), std::fs::read(two.join("samples").join(name)).unwrap());
+        assert_eq!(
+            std::fs::read(one.join("samples").join(name)).unwrap(),
+            std::fs::read(two.join("samples").join(name)).unwrap()
+        );
     }
     let figures = names(&one.join("figures"));
-    for stem in ["quality-eight-gaussians-w2", "samples-eight-gaussians-vp", "density-eight-gaussians-ve", "trajectories-eight-gaussians-vp"] {
-        assert!(figures.contains(&format!("{stem}.png")) && figures.contains(&format!("{stem}.svg")), "{stem} {figures:?}");
+    for stem in [
+        "quality-eight-gaussians-w2",
+        "samples-eight-gaussians-vp",
+        "density-eight-gaussians-ve",
+        "trajectories-eight-gaussians-vp",
+    ] {
+        assert!(
+            figures.contains(&format!("{stem}.png")) && figures.contains(&format!("{stem}.svg")),
+            "{stem} {figures:?}"
+        );
     }
-    let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(one.join("manifest.json")).unwrap()).unwrap();
-    assert_eq!((manifest["finished"].as_bool(), manifest["recipe"]["samples"].as_i64()), (Some(true), Some(300)));
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(one.join("manifest.json")).unwrap()).unwrap();
+    assert_eq!(
+        (manifest["finished"].as_bool(), manifest["recipe"]["samples"].as_i64()),
+        (Some(true), Some(300))
+    );
     // With the exact score and eight Heun steps on Karras' grid, W2 lies within three times its floor.
     let mut reader = csv::Reader::from_path(one.join("summary.csv")).unwrap();
-    let rows: Vec<std::collections::BTreeMap<String, String>> = reader.deserialize().map(Result::unwrap).collect();
-    let number = |row: &std::collections::BTreeMap<String, String>, key: &str| row[key].parse::<f64>().unwrap();
-    let best = rows.iter().find(|r| r["sde"] == "vp" && r["method"] == "rk45" && r["metric"] == "w2").unwrap();
-    assert!(number(best, "mean") < 3.0 * number(best, "floor") && number(best, "seeds") == 2.0 && number(best, "evals") > 20.0);
+    let rows: Vec<std::collections::BTreeMap<String, String>> =
+        reader.deserialize().map(Result::unwrap).collect();
+    let number =
+        |row: &std::collections::BTreeMap<String, String>, key: &str| row[key].parse::<f64>().unwrap();
+    let best =
+        rows.iter().find(|r| r["sde"] == "vp" && r["method"] == "rk45" && r["metric"] == "w2").unwrap();
+    assert!(
+        number(best, "mean") < 3.0 * number(best, "floor")
+            && number(best, "seeds") == 2.0
+            && number(best, "evals") > 20.0
+    );
 }

@@ -103,7 +103,14 @@ mod tests {
 
     #[test]
     fn bad_grids_are_refused() {
-        for times in [vec![], vec![1.0], vec![1.0, 1.0], vec![1.0, 0.5, 0.7], vec![1.0, f64::NAN], vec![f64::INFINITY, 0.0]] {
+        for times in [
+            vec![],
+            vec![1.0],
+            vec![1.0, 1.0],
+            vec![1.0, 0.5, 0.7],
+            vec![1.0, f64::NAN],
+            vec![f64::INFINITY, 0.0],
+        ] {
             assert!(Grid::new(times).is_err());
         }
     }

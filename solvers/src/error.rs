@@ -40,7 +40,11 @@ pub enum Error {
 
 impl Error {
     /// A parameter out of its domain; `rule` is read after "it must".
-    pub fn parameter(name: impl Into<String>, value: impl std::fmt::Display, rule: impl Into<String>) -> Self {
+    pub fn parameter(
+        name: impl Into<String>,
+        value: impl std::fmt::Display,
+        rule: impl Into<String>,
+    ) -> Self {
         Self::Parameter { name: name.into(), value: value.to_string(), rule: rule.into() }
     }
 

@@ -69,7 +69,14 @@ impl Sampler<'_> {
     ///
     /// # Errors
     /// Those of the method and the model.
-    pub fn draw(&self, key: &Key, first: u64, rows: usize, device: &Device, dtype: DType) -> Result<Solution> {
+    pub fn draw(
+        &self,
+        key: &Key,
+        first: u64,
+        rows: usize,
+        device: &Device,
+        dtype: DType,
+    ) -> Result<Solution> {
         let sigma = self.problem.sde.kernel(self.grid.first()).sigma;
         let x = noise::prior(key, sigma, (first, rows, self.problem.model.dim()), (device, dtype))?;
         self.run(x, &Stream::new(key, first), &mut ())

@@ -64,7 +64,8 @@ impl Prediction {
     /// If a tensor operation fails.
     pub fn read_rows(&self, rows: impl Iterator<Item = Row>) -> Result<Tensor> {
         let known = self.at.iter().map(|&k| (k, k.row(self.target)));
-        let (cx, cr): (Vec<f64>, Vec<f64>) = known.zip(rows).map(|((k, raw), want)| k.read(raw, want)).unzip();
+        let (cx, cr): (Vec<f64>, Vec<f64>) =
+            known.zip(rows).map(|((k, raw), want)| k.read(raw, want)).unzip();
         combine(&self.x, &self.raw, &cx, &cr)
     }
 

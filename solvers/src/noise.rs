@@ -41,7 +41,12 @@ impl Noise for Stream {
 ///
 /// # Errors
 /// If the tensor cannot be made.
-pub fn prior(key: &Key, sigma: f64, (first, rows, dim): (u64, usize, usize), on: (&Device, DType)) -> Result<Tensor> {
+pub fn prior(
+    key: &Key,
+    sigma: f64,
+    (first, rows, dim): (u64, usize, usize),
+    on: (&Device, DType),
+) -> Result<Tensor> {
     let like = Tensor::zeros((1, 1), on.1, on.0)?;
     let values = key.branch("prior").normals(0, first, rows, dim).into_iter().map(|z| sigma * z).collect();
     model::tensor(values, (rows, dim), &like)

@@ -67,7 +67,10 @@ struct Row {
 pub(super) fn likelihood(a: &Arguments) -> Result<()> {
     check_suffix(&a.points)?;
     if a.out.extension().is_none_or(|e| e != "csv") {
-        return Err(Error::Input(format!("--out {}: the table is CSV, so the file must end in .csv", a.out.display())));
+        return Err(Error::Input(format!(
+            "--out {}: the table is CSV, so the file must end in .csv",
+            a.out.display()
+        )));
     }
     must_exist("--points", &a.points)?;
     let method = choose(&METHODS, "method", &a.method)?;
@@ -95,7 +98,10 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
     let points = read_points(&a.points)?;
     if points.dim() != score.model.dim() {
         let (got, dim) = (points.dim(), score.model.dim());
-        return Err(Error::Input(format!("--points {}: the points have dimension {got}, the model {dim}", a.points.display())));
+        return Err(Error::Input(format!(
+            "--points {}: the points have dimension {got}, the model {dim}",
+            a.points.display()
+        )));
     }
     let sde = match (typed_sde, &score.sde) {
         (Some(sde), _) => sde,
@@ -109,7 +115,8 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
         spacing.grid(&*sde, span, spacing.fixed_steps().unwrap_or(a.steps))?
     };
     let flow = Flow { problem: Problem { sde: &*sde, model: &*score.model }, method: ode, grid: &grid };
-    let found = densities(flow, divergence, &points, score.standardise.as_ref(), &Key::root(a.seed), &device)?;
+    let found =
+        densities(flow, divergence, &points, score.standardise.as_ref(), &Key::root(a.seed), &device)?;
     let errors = found.standard_error.as_ref();
     let rows = found.log_p.iter().zip(&found.evals).enumerate().map(|(i, (&log_p, &evals))| Row {
         log_p,
@@ -132,7 +139,9 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
     ));
     let bad = found.log_p.iter().filter(|p| !p.is_finite()).count();
     if bad > 0 {
-        return Err(Error::Run(format!("{bad} of {n} log-densities are not finite; tighten the tolerances or take more steps")));
+        return Err(Error::Run(format!(
+            "{bad} of {n} log-densities are not finite; tighten the tolerances or take more steps"
+        )));
     }
     Ok(())
 }

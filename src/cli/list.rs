@@ -23,7 +23,10 @@ pub(super) fn list(arguments: &Arguments) -> Result<()> {
             "methods" => shelf(&METHODS),
             "grids" => shelf(&GRIDS),
             "data" => shelf(&DATA),
-            _ => shelf(&METRICS) + &line(NLL, "negative log-likelihood of held-out points, by [likelihood]", &[]),
+            _ => {
+                shelf(&METRICS)
+                    + &line(NLL, "negative log-likelihood of held-out points, by [likelihood]", &[])
+            }
         };
         say(&format!("{kind}\n{lines}"));
     }

@@ -6,7 +6,7 @@ mod run;
 mod sample;
 mod target;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 use candle_core::Device;
@@ -52,15 +52,19 @@ impl Machine {
     /// Sets the threads up and opens the device.
     fn open(&self) -> Result<Device> {
         let names = device::Choice::NAMES;
-        let choice = names.iter().find(|(name, _)| *name == self.device).map(|(_, choice)| *choice).ok_or_else(|| {
-            let known = suggest(&self.device, names.iter().map(|(n, _)| *n));
-            Error::Input(format!("--device {}: there is no such device; {known}", self.device))
-        })?;
+        let choice =
+            names.iter().find(|(name, _)| *name == self.device).map(|(_, choice)| *choice).ok_or_else(
+                || {
+                    let known = suggest(&self.device, names.iter().map(|(n, _)| *n));
+                    Error::Input(format!("--device {}: there is no such device; {known}", self.device))
+                },
+            )?;
         if self.threads == Some(0) {
             return Err(Error::Input("--threads 0, but it must be 1 or more".into()));
         }
         // A pool of this size; it fails only if one is there already, as in tests, and then that one serves.
-        let threads = self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let threads =
+            self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
         choice.open().map_err(Error::Input)
     }
@@ -70,7 +74,11 @@ impl Machine {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_env("TWEEDIE_LOG").unwrap_or_else(|_| "warn".into());
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .try_init();
     let done = match cli.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Train(arguments) => run::train(&arguments),
@@ -99,7 +107,7 @@ fn say(text: &str) {
 }
 
 /// A file that must be there, said before any work is done.
-fn must_exist(flag: &str, path: &PathBuf) -> Result<()> {
+fn must_exist(flag: &str, path: &Path) -> Result<()> {
     if path.exists() {
         return Ok(());
     }

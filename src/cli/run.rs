@@ -32,7 +32,8 @@ pub(super) struct Arguments {
 }
 
 /// A run or a model is recognised by these; nothing else is ever removed.
-const OURS: [&str; 7] = ["manifest.json", "results.csv", "summary.csv", "timings.csv", "samples", "figures", "models"];
+const OURS: [&str; 7] =
+    ["manifest.json", "results.csv", "summary.csv", "timings.csv", "samples", "figures", "models"];
 
 impl Arguments {
     fn prepare(&self) -> Result<(Recipe, PathBuf, candle_core::Device)> {
@@ -41,7 +42,9 @@ impl Arguments {
         let out = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&recipe.name));
         if out.exists() && !self.resume {
             let full = std::fs::read_dir(&out)
-                .map_err(|e| Error::Input(format!("{}: this is not a folder that can be read ({e})", out.display())))?
+                .map_err(|e| {
+                    Error::Input(format!("{}: this is not a folder that can be read ({e})", out.display()))
+                })?
                 .next()
                 .is_some();
             if full && !self.overwrite {
@@ -52,16 +55,23 @@ impl Arguments {
                 )));
             }
             if full && !OURS.iter().any(|name| out.join(name).exists()) {
-                return Err(Error::Input(format!("{}: this folder holds no run, so --overwrite leaves it alone; take another with --out", out.display())));
+                return Err(Error::Input(format!(
+                    "{}: this folder holds no run, so --overwrite leaves it alone; take another with --out",
+                    out.display()
+                )));
             }
         }
         if self.resume && !out.join("models").exists() {
-            return Err(Error::Input(format!("{}: there is no training to go on with; run without --resume", out.display())));
+            return Err(Error::Input(format!(
+                "{}: there is no training to go on with; run without --resume",
+                out.display()
+            )));
         }
         make_dir(&out)?;
         if self.overwrite {
             for path in OURS.iter().map(|name| out.join(name)) {
-                let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+                let removed =
+                    if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
                 match removed {
                     Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                         return Err(Error::Input(format!("{}: cannot be replaced ({e})", path.display())));
@@ -92,20 +102,28 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     for note in &outcome.notes {
         say(note);
     }
-    say("Means ± half their 95 % intervals over seeds. · marks values at the floor, which is the same metric between two fresh draws of");
+    say(
+        "Means ± half their 95 % intervals over seeds. · marks values at the floor, which is the same metric between two fresh draws of",
+    );
     say("the data; evals are evaluations of the model per sample, counted at the model.");
     if recipe.metrics.len() > 1 {
         let others: Vec<&str> = recipe.metrics[1..].iter().map(|m| m.label.as_str()).collect();
         say(&format!("The other metrics ({}) are in summary.csv.", others.join(", ")));
     }
-    say(&format!("Everything is in {}: results.csv, summary.csv, figures/, samples/, models/, manifest.json", out.display()));
+    say(&format!(
+        "Everything is in {}: results.csv, summary.csv, figures/, samples/, models/, manifest.json",
+        out.display()
+    ));
     Ok(())
 }
 
 pub(super) fn train(arguments: &Arguments) -> Result<()> {
     let (recipe, out, device) = arguments.prepare()?;
     if !matches!(recipe.model, ModelSpec::Mlp { .. }) {
-        return Err(Error::Input(format!("{}: model.name must be mlp, there is nothing to train", recipe.file)));
+        return Err(Error::Input(format!(
+            "{}: model.name must be mlp, there is nothing to train",
+            recipe.file
+        )));
     }
     let progress = Progress::default();
     let place = Place { out: &out, device: &device, resume: arguments.resume, progress: &progress };

@@ -82,7 +82,11 @@ pub(super) fn sample(a: &Arguments) -> Result<()> {
         let points = read_points(path)?;
         let dim = score.model.dim();
         if points.dim() != dim {
-            return Err(Error::Input(format!("--init {}: the points have dimension {}, the model {dim}", path.display(), points.dim())));
+            return Err(Error::Input(format!(
+                "--init {}: the points have dimension {}, the model {dim}",
+                path.display(),
+                points.dim()
+            )));
         }
         Ok(points)
     });
@@ -96,8 +100,11 @@ pub(super) fn sample(a: &Arguments) -> Result<()> {
     write_points(&a.out, &points, None)?;
     say(&format!("{count} samples in {}, {:.1} evaluations of the model each", a.out.display(), drawn.evals));
     if let Some((bad, step)) = drawn.diverged {
-        let at = if method.adaptive() { String::new() } else { format!(", the first after step {}", step + 1) };
-        return Err(Error::Run(format!("{bad} of {count} samples are not finite{at}; take more steps, or a grid with shorter steps near the data")));
+        let at =
+            if method.adaptive() { String::new() } else { format!(", the first after step {}", step + 1) };
+        return Err(Error::Run(format!(
+            "{bad} of {count} samples are not finite{at}; take more steps, or a grid with shorter steps near the data"
+        )));
     }
     Ok(())
 }

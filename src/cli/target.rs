@@ -50,7 +50,8 @@ impl Source {
             let model = Box::new(found.network(device)?);
             return Ok(Score { model, standardise: found.standardise, sde: Some(found.sde) });
         }
-        let path = self.target.as_ref().ok_or_else(|| Error::Input("give --model DIR or --target FILE".into()))?;
+        let path =
+            self.target.as_ref().ok_or_else(|| Error::Input("give --model DIR or --target FILE".into()))?;
         Ok(Score { model: Box::new(mixture(path)?), standardise: None, sde: None })
     }
 }
@@ -93,7 +94,9 @@ pub(super) fn parse(flag: &str, typed: &str) -> Result<Table> {
     parts.push(&options[start..]);
     for part in parts.into_iter().filter(|p| !p.is_empty()) {
         override_key(&mut table, part).map_err(|_| {
-            Error::Input(format!("--{flag} {typed}: `{part}` is not OPTION=VALUE; write NAME:OPTION=VALUE,OPTION=VALUE"))
+            Error::Input(format!(
+                "--{flag} {typed}: `{part}` is not OPTION=VALUE; write NAME:OPTION=VALUE,OPTION=VALUE"
+            ))
         })?;
     }
     Ok(table)

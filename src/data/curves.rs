@@ -138,6 +138,8 @@ mod tests {
         near(Shape::SCurve, 0.5, [0.0, 0.0]);
         near(Shape::SCurve, 0.5 + 1.0 / 3.0, [0.0, -2.0]);
         near(Shape::SCurve, 0.5 - 1.0 / 3.0, [0.0, 2.0]);
-        assert!(Curve::new(Shape::Ring, 0.0).is_err() && Curve::new(Shape::Circles { inner: -1.0 }, 0.1).is_err());
+        assert!(
+            Curve::new(Shape::Ring, 0.0).is_err() && Curve::new(Shape::Circles { inner: -1.0 }, 0.1).is_err()
+        );
     }
 }

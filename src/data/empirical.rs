@@ -56,6 +56,9 @@ mod tests {
             assert!((count - 2000).abs() < 194, "{count}");
         }
         assert_eq!(drawn.slice(50, 60), data.sample(&Key::root(1), 50, 10));
-        assert!(Empirical::new(Points::new(1, vec![0.0])).is_err() && Empirical::new(Points::new(1, vec![0.0, f64::NAN])).is_err());
+        assert!(
+            Empirical::new(Points::new(1, vec![0.0])).is_err()
+                && Empirical::new(Points::new(1, vec![0.0, f64::NAN])).is_err()
+        );
     }
 }

@@ -72,7 +72,11 @@ mod tests {
         // One mode of the grid is far from the others: ln 25 + the entropy of one.
         let grid = twenty_five_gaussians(2.0, 0.05).unwrap();
         let one = 25f64.ln() + 1.0 + (std::f64::consts::TAU * 0.0025).ln();
-        assert!((one - 0.0652883).abs() < 1e-7 && grid.0.means()[24] == [4.0, 4.0] && grid.0.covs()[3][0] == 0.05 * 0.05);
+        assert!(
+            (one - 0.0652883).abs() < 1e-7
+                && grid.0.means()[24] == [4.0, 4.0]
+                && grid.0.covs()[3][0] == 0.05 * 0.05
+        );
         assert!(eight_gaussians(-1.0, 0.1).is_err() && twenty_five_gaussians(1.0, 0.0).is_err());
     }
 }

@@ -41,7 +41,12 @@ pub trait Data: Send + Sync + Debug {
 }
 
 /// Points of the plane, each from a generator of its own.
-fn each(key: &Key, first: u64, count: usize, draw: impl Fn(&mut rand_chacha::ChaCha8Rng) -> [f64; 2]) -> Points {
+fn each(
+    key: &Key,
+    first: u64,
+    count: usize,
+    draw: impl Fn(&mut rand_chacha::ChaCha8Rng) -> [f64; 2],
+) -> Points {
     let points = (first..first + count as u64).flat_map(|i| draw(&mut key.rng(i)));
     Points::new(2, points.collect())
 }
@@ -102,8 +107,13 @@ mod tests {
     #[test]
     fn values_are_stable() {
         let key = Key::root(0).branch("stability");
-        let got: Vec<String> =
-            all().iter().map(|(n, d)| { let p = d.sample(&key, 0, 1); format!("{n} {:.9} {:.9}", p.row(0)[0], p.row(0)[1]) }).collect();
+        let got: Vec<String> = all()
+            .iter()
+            .map(|(n, d)| {
+                let p = d.sample(&key, 0, 1);
+                format!("{n} {:.9} {:.9}", p.row(0)[0], p.row(0)[1])
+            })
+            .collect();
         assert_eq!(got, STABLE);
     }
 

@@ -26,7 +26,9 @@ impl Standardise {
         let mean: Vec<f64> = (0..d).map(|j| average(&|p| p[j])).collect();
         let deviation: Vec<f64> = (0..d).map(|j| average(&|p| (p[j] - mean[j]).powi(2)).sqrt()).collect();
         if let Some(j) = deviation.iter().position(|s| !s.is_finite() || *s <= 0.0) {
-            return Err(Error::Unsupported(format!("coordinate {j} of the data is constant, so it has no deviation; leave it out")));
+            return Err(Error::Unsupported(format!(
+                "coordinate {j} of the data is constant, so it has no deviation; leave it out"
+            )));
         }
         Ok(Self { mean, deviation })
     }
@@ -43,7 +45,8 @@ impl Standardise {
 
     fn map(&self, points: &Points, f: impl Fn(f64, f64, f64) -> f64) -> Points {
         let d = points.dim();
-        let values = points.values().iter().enumerate().map(|(i, &v)| f(v, self.mean[i % d], self.deviation[i % d]));
+        let values =
+            points.values().iter().enumerate().map(|(i, &v)| f(v, self.mean[i % d], self.deviation[i % d]));
         Points::new(d, values.collect())
     }
 

@@ -68,7 +68,15 @@ pub struct MlpConfig {
 impl MlpConfig {
     /// The network of the published benchmarks: H = 128, three hidden layers, E = 64; 58 498 parameters in the plane.
     pub fn reference(dim: usize) -> Self {
-        Self { dim, width: 128, depth: 3, embedding: 64, scale: 1.0, prediction: Prediction::Edm, sigma_data: 1.0 }
+        Self {
+            dim,
+            width: 128,
+            depth: 3,
+            embedding: 64,
+            scale: 1.0,
+            prediction: Prediction::Edm,
+            sigma_data: 1.0,
+        }
     }
 
     /// The configuration, if its numbers lie in their domains.
@@ -125,7 +133,8 @@ impl Mlp {
             }
             let bound = 1.0 / (fan_in as f64).sqrt();
             let count: usize = shape.iter().product();
-            let values = key.uniforms(i as u64, 0, count).into_iter().map(|u| (bound * (2.0 * u - 1.0)) as f32);
+            let values =
+                key.uniforms(i as u64, 0, count).into_iter().map(|u| (bound * (2.0 * u - 1.0)) as f32);
             Ok(Tensor::from_vec(values.collect::<Vec<_>>(), shape, device)?)
         });
         let weights = weights.collect::<Result<_>>()?;
@@ -152,7 +161,8 @@ impl Mlp {
         if frequencies.dims() != [1, config.embedding / 2] {
             return Err(Error::shape("frequencies", [1, config.embedding / 2], frequencies.dims()));
         }
-        let layers = weights.chunks(2).map(|pair| Linear::new(pair[0].clone(), Some(pair[1].clone()))).collect();
+        let layers =
+            weights.chunks(2).map(|pair| Linear::new(pair[0].clone(), Some(pair[1].clone()))).collect();
         Ok(Self { config, frequencies: frequencies.clone(), layers })
     }
 
@@ -242,7 +252,8 @@ impl ScoreModel for Mlp {
     fn raw_jvp(&self, x: &Tensor, tangents: &[Tensor], at: &[Kernel]) -> Result<(Tensor, Vec<Tensor>)> {
         model::check(x, self.config.dim, at)?;
         let dtype = x.dtype();
-        let tangents: Vec<Tensor> = tangents.iter().map(|u| u.to_dtype(DType::F32)).collect::<candle_core::Result<_>>()?;
+        let tangents: Vec<Tensor> =
+            tangents.iter().map(|u| u.to_dtype(DType::F32)).collect::<candle_core::Result<_>>()?;
         let (value, slopes) = self.forward_jvp(&x.to_dtype(DType::F32)?, &tangents, at)?;
         let slopes = slopes.iter().map(|s| s.to_dtype(dtype)).collect::<candle_core::Result<_>>()?;
         Ok((value.to_dtype(dtype)?, slopes))
@@ -260,22 +271,29 @@ mod tests {
 
     #[test]
     fn the_reference_network_has_its_published_size() {
-        let count: usize = MlpConfig::reference(2).layout().iter().map(|(_, s)| s.iter().product::<usize>()).sum();
+        let count: usize =
+            MlpConfig::reference(2).layout().iter().map(|(_, s)| s.iter().product::<usize>()).sum();
         assert_eq!(count, 58_498);
     }
 
     /// F by hand for a tiny network, in f64, straight from the header's formulae.
     #[test]
     fn forward_is_the_formula() {
-        let config = MlpConfig { width: 3, depth: 1, embedding: 2, sigma_data: 0.7, ..MlpConfig::reference(2) };
+        let config =
+            MlpConfig { width: 3, depth: 1, embedding: 2, sigma_data: 0.7, ..MlpConfig::reference(2) };
         let (weights, frequencies) = Mlp::fresh(&config, &Key::root(9), &Device::Cpu).unwrap();
-        let host = |t: &Tensor| -> Vec<f64> { t.flatten_all().unwrap().to_dtype(DType::F64).unwrap().to_vec1().unwrap() };
+        let host = |t: &Tensor| -> Vec<f64> {
+            t.flatten_all().unwrap().to_dtype(DType::F64).unwrap().to_vec1().unwrap()
+        };
         let w: Vec<Vec<f64>> = weights.iter().map(host).collect();
         let f = host(&frequencies)[0];
         let (x, k) = ([0.4, -1.1], Kernel { alpha: 0.8, sigma: 0.5 });
         let act = |z: f64| z / (1.0 + (-z).exp());
         let linear = |w: &[f64], b: &[f64], x: &[f64]| -> Vec<f64> {
-            b.iter().enumerate().map(|(i, b)| b + x.iter().enumerate().map(|(j, v)| w[i * x.len() + j] * v).sum::<f64>()).collect()
+            b.iter()
+                .enumerate()
+                .map(|(i, b)| b + x.iter().enumerate().map(|(j, v)| w[i * x.len() + j] * v).sum::<f64>())
+                .collect()
         };
         let phase = std::f64::consts::TAU * f * 0.25 * (0.5f64 / 0.8).ln();
         let e: Vec<f64> = linear(&w[0], &w[1], &[phase.sin(), phase.cos()]).into_iter().map(act).collect();
@@ -285,7 +303,8 @@ mod tests {
         let h = add(linear(&w[4], &w[5], &h));
         let want = linear(&w[6], &w[7], &h);
         let net = Mlp::new(config, &weights, &frequencies).unwrap();
-        let got: Vec<Vec<f64>> = net.raw(&Tensor::new(&[x], &Device::Cpu).unwrap(), &[k]).unwrap().to_vec2().unwrap();
+        let got: Vec<Vec<f64>> =
+            net.raw(&Tensor::new(&[x], &Device::Cpu).unwrap(), &[k]).unwrap().to_vec2().unwrap();
         for (g, w) in got[0].iter().zip(want) {
             assert!((g - w).abs() < 1e-6, "{g} {w}");
         }
@@ -326,7 +345,10 @@ mod tests {
         for (a, b) in a.iter().flatten().zip(b.iter().flatten()) {
             assert!((a - b).abs() < 1e-6);
         }
-        assert!(net.raw(&x, &[k, k, k]).is_err() && net.raw(&x.t().unwrap().narrow(0, 0, 1).unwrap().contiguous().unwrap(), &[k]).is_ok());
+        assert!(
+            net.raw(&x, &[k, k, k]).is_err()
+                && net.raw(&x.t().unwrap().narrow(0, 0, 1).unwrap().contiguous().unwrap(), &[k]).is_ok()
+        );
         assert!(MlpConfig { embedding: 3, ..MlpConfig::reference(2) }.checked().is_err());
     }
 }

@@ -47,7 +47,13 @@ impl CustomOp2 for Slope {
         "silu-slope"
     }
 
-    fn cpu_fwd(&self, z: &CpuStorage, at: &Layout, u: &CpuStorage, by: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        z: &CpuStorage,
+        at: &Layout,
+        u: &CpuStorage,
+        by: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         let (z, u) = (values(z, at)?, values(u, by)?);
         let slope = |(&z, &u): (&f32, &f32)| {
             let s = sigmoid(z);
@@ -58,7 +64,8 @@ impl CustomOp2 for Slope {
 }
 
 fn values<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
-    let (from, to) = layout.contiguous_offsets().ok_or_else(|| candle_core::Error::msg("silu needs contiguous values"))?;
+    let (from, to) =
+        layout.contiguous_offsets().ok_or_else(|| candle_core::Error::msg("silu needs contiguous values"))?;
     Ok(&storage.as_slice::<f32>()?[from..to])
 }
 
@@ -117,10 +124,11 @@ mod tests {
         let slope = host(&silu_slope(&var, &weights).unwrap());
         let pairs = host(&ours).into_iter().zip(host(&theirs));
         // Gradients are multiplied by weights up to 804, and so is their rounding.
-        let gradients = gradient(&ours).into_iter().zip(gradient(&theirs)).chain(gradient(&ours).into_iter().zip(slope));
+        let gradients =
+            gradient(&ours).into_iter().zip(gradient(&theirs)).chain(gradient(&ours).into_iter().zip(slope));
         assert_eq!(host(&silu(&Tensor::new(&[1e30f32, -1e30], &Device::Cpu).unwrap()).unwrap())[0], 1e30);
         for (a, b, scale) in pairs.map(|(a, b)| (a, b, 1.0)).chain(gradients.map(|(a, b)| (a, b, 804.0))) {
-            assert!((a - b).abs() <= 1e-6 * b.abs().max(1.0) + 3e-8 * scale , "{a} {b}");
+            assert!((a - b).abs() <= 1e-6 * b.abs().max(1.0) + 3e-8 * scale, "{a} {b}");
         }
         assert!(host(&silu(&Tensor::new(&[f32::NAN], &Device::Cpu).unwrap()).unwrap())[0].is_nan());
     }

@@ -13,7 +13,9 @@ const LISTS: [&str; 5] = ["times", "weights", "means", "covs", "bandwidths"];
 pub(super) fn choices(top: &Section, key: &'static str, default: &str) -> Result<Vec<Section>> {
     let items = match top.value(key, default) {
         None => vec![Value::String(default.to_owned())],
-        Some(Value::Array(items)) if items.is_empty() => return Err(top.broken(key, "[]", "hold at least one name")),
+        Some(Value::Array(items)) if items.is_empty() => {
+            return Err(top.broken(key, "[]", "hold at least one name"));
+        }
         Some(Value::Array(items)) => items.clone(),
         Some(one) => vec![one.clone()],
     };
@@ -22,7 +24,9 @@ pub(super) fn choices(top: &Section, key: &'static str, default: &str) -> Result
         let table = match item {
             Value::String(name) => named(&name),
             Value::Table(table) => table,
-            other => return Err(top.broken(key, other, "be a name, a table with a `name`, or a list of these")),
+            other => {
+                return Err(top.broken(key, other, "be a name, a table with a `name`, or a list of these"));
+            }
         };
         for table in combinations(&table) {
             if out.iter().all(|s| *s.table() != table) {
@@ -58,14 +62,17 @@ fn combinations(table: &Table) -> Vec<Table> {
 pub(super) fn integers(top: &Section, key: &'static str, default: u64) -> Result<Vec<u64>> {
     let items = match top.value(key, &default.to_string()) {
         None => return Ok(vec![default]),
-        Some(Value::Array(items)) if items.is_empty() => return Err(top.broken(key, "[]", "hold at least one number")),
+        Some(Value::Array(items)) if items.is_empty() => {
+            return Err(top.broken(key, "[]", "hold at least one number"));
+        }
         Some(Value::Array(items)) => items.clone(),
         Some(one) => vec![one.clone()],
     };
     let whole = |v: &Value| v.as_integer().and_then(|i| u64::try_from(i).ok());
     let mut out = Vec::new();
     for item in &items {
-        let n = whole(item).ok_or_else(|| top.broken(key, item, "be a whole number, or a list of them, 0 or more"))?;
+        let n = whole(item)
+            .ok_or_else(|| top.broken(key, item, "be a whole number, or a list of them, 0 or more"))?;
         if !out.contains(&n) {
             out.push(n);
         }

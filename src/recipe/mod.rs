@@ -120,7 +120,10 @@ impl Recipe {
     /// One sentence for the first thing that is wrong.
     pub fn read(path: &Path, overrides: &[String]) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|e| {
-            Error::Input(format!("{}: the recipe cannot be read ({e}); the ones that ship are in experiments/", path.display()))
+            Error::Input(format!(
+                "{}: the recipe cannot be read ({e}); the ones that ship are in experiments/",
+                path.display()
+            ))
         })?;
         let mut table: Table = text.parse().map_err(|e: toml::de::Error| {
             let line = e.span().map_or(1, |s| text[..s.start].lines().count().max(1));
@@ -140,13 +143,21 @@ impl Recipe {
     pub fn build(name: String, file: &str, table: Table) -> Result<Self> {
         let top = Section::new(file, "", table.clone());
         let about = top.text("about", "")?;
-        let (seeds, samples) = (expand::integers(&top, "seed", 0)?, top.integer("samples", 1000, 1)? as usize);
+        let (seeds, samples) =
+            (expand::integers(&top, "seed", 0)?, top.integer("samples", 1000, 1)? as usize);
         let dtype = top.choice("dtype", &[("f32", DType::F32), ("f64", DType::F64)], "f32")?;
         let finish = top.choice("finish", &[("stop", Finish::Stop), ("denoise", Finish::Denoise)], "stop")?;
         let sections = expand::choices(&top, "data", "two-moons")?;
         let data = sections.into_iter().map(|section| {
             let standardise = section.boolean("standardise", false)?;
-            Ok((Named { label: expand::label(&section), table: section.table().clone(), it: DATA.build(&section)? }, standardise))
+            Ok((
+                Named {
+                    label: expand::label(&section),
+                    table: section.table().clone(),
+                    it: DATA.build(&section)?,
+                },
+                standardise,
+            ))
         });
         let data = data.collect::<Result<Vec<_>>>()?;
         let sdes = many(&top, "sde", "vp", |s| SDES.build(s))?;
@@ -160,14 +171,18 @@ impl Recipe {
         let count = metric_sections.len();
         metric_sections.retain(|s| s.table().get("name").and_then(Value::as_str) != Some(NLL));
         let wants_nll = metric_sections.len() < count;
-        let metrics = named_all(metric_sections, |s| METRICS.build(s))?;
+        let metrics = named_all(&metric_sections, |s| METRICS.build(s))?;
         let model = model(&top.section("model")?)?;
         let section = top.section("train")?;
         let train_sde = section.has("sde").then(|| section.nested("sde", "each its own")).transpose()?;
         let train_sde = train_sde.map(|s| one(&s, |s| SDES.build(s))).transpose()?;
         let checkpoint_every = section.integer("checkpoint-every", 1000, 1)?;
         let train = train(&section)?;
-        let likelihood = if top.has("likelihood") || wants_nll { Some(likelihood(&top.section("likelihood")?)?) } else { None };
+        let likelihood = if top.has("likelihood") || wants_nll {
+            Some(likelihood(&top.section("likelihood")?)?)
+        } else {
+            None
+        };
         // Known even where it is not given.
         top.section("likelihood")?;
         let (figures, save_samples) = (top.boolean("figures", true)?, top.boolean("save-samples", true)?);
@@ -205,7 +220,9 @@ impl Recipe {
             for sde in &self.sdes {
                 for &n in self.steps_on(&*grid.it).iter() {
                     let made = grid.it.grid(&*sde.it, sde.it.span(Use::Sampling), n);
-                    made.map_err(|e| Error::Input(format!("{}: grid {} on {}: {e}", self.file, grid.label, sde.label)))?;
+                    made.map_err(|e| {
+                        Error::Input(format!("{}: grid {} on {}: {e}", self.file, grid.label, sde.label))
+                    })?;
                 }
             }
         }
@@ -260,7 +277,10 @@ fn one<T: ?Sized>(section: &Section, build: impl Fn(&Section) -> Result<Box<T>>)
     Ok(Named { label: expand::label(section), table: section.table().clone(), it: build(section)? })
 }
 
-fn named_all<T: ?Sized>(sections: Vec<Section>, build: impl Fn(&Section) -> Result<Box<T>>) -> Result<Vec<Named<T>>> {
+fn named_all<T: ?Sized>(
+    sections: &[Section],
+    build: impl Fn(&Section) -> Result<Box<T>>,
+) -> Result<Vec<Named<T>>> {
     sections.iter().map(|section| one(section, &build)).collect()
 }
 
@@ -270,7 +290,7 @@ fn many<T: ?Sized>(
     default: &str,
     build: impl Fn(&Section) -> Result<Box<T>>,
 ) -> Result<Vec<Named<T>>> {
-    named_all(expand::choices(top, key, default)?, build)
+    named_all(&expand::choices(top, key, default)?, build)
 }
 
 fn model(s: &Section) -> Result<ModelSpec> {
@@ -306,7 +326,9 @@ fn model(s: &Section) -> Result<ModelSpec> {
 fn train(s: &Section) -> Result<TrainConfig> {
     let adam = AdamConfig::default();
     let times = s.choice("times", &[("uniform", 0), ("log-normal", 1), ("importance", 2)], "uniform")?;
-    let within = |key: &'static str, value: f64, ok: bool, rule: &str| if ok { Ok(value) } else { Err(s.broken(key, value, rule)) };
+    let within = |key: &'static str, value: f64, ok: bool, rule: &str| {
+        if ok { Ok(value) } else { Err(s.broken(key, value, rule)) }
+    };
     let unit = |key: &'static str, default: f64| {
         let v = s.number(key, default)?;
         within(key, v, (0.0..1.0).contains(&v), "lie in [0, 1)")
@@ -329,7 +351,10 @@ fn train(s: &Section) -> Result<TrainConfig> {
         weighting: s.choice("weighting", &Weighting::NAMES, "noise")?,
         times: match times {
             0 => TimeLaw::Uniform,
-            1 => TimeLaw::LogNormal { mean: s.number("times-mean", -1.2)?, deviation: above("times-deviation", 1.2)? },
+            1 => TimeLaw::LogNormal {
+                mean: s.number("times-mean", -1.2)?,
+                deviation: above("times-deviation", 1.2)?,
+            },
             _ => TimeLaw::Importance,
         },
         adam: AdamConfig {
@@ -348,13 +373,21 @@ fn train(s: &Section) -> Result<TrainConfig> {
 fn likelihood(s: &Section) -> Result<LikelihoodSpec> {
     let method = one(&s.nested("method", "rk45")?, |s| METHODS.build(s))?;
     if method.it.ode().is_none() {
-        return Err(s.broken("method", &method.label, "solve the probability flow: euler, heun, rk4, rk45, dopri5 or dop853"));
+        return Err(s.broken(
+            "method",
+            &method.label,
+            "solve the probability flow: euler, heun, rk4, rk45, dopri5 or dop853",
+        ));
     }
     let exact = s.choice("divergence", &[("exact", true), ("hutchinson", false)], "exact")?;
     let divergence = if exact {
         Divergence::Exact
     } else {
-        let law = s.choice("probe", &[("rademacher", Probe::Rademacher), ("gaussian", Probe::Gaussian)], "rademacher")?;
+        let law = s.choice(
+            "probe",
+            &[("rademacher", Probe::Rademacher), ("gaussian", Probe::Gaussian)],
+            "rademacher",
+        )?;
         Divergence::Hutchinson { probes: s.integer("probes", 8, 1)? as usize, law }
     };
     let spec = LikelihoodSpec {

@@ -140,7 +140,12 @@ impl Section {
     ///
     /// # Errors
     /// If the value is none of them.
-    pub fn choice<T: Copy>(&self, key: &'static str, names: &[(&'static str, T)], default: &str) -> Result<T> {
+    pub fn choice<T: Copy>(
+        &self,
+        key: &'static str,
+        names: &[(&'static str, T)],
+        default: &str,
+    ) -> Result<T> {
         let typed = self.text(key, default)?;
         let found = names.iter().find(|(name, _)| *name == typed).map(|(_, value)| *value);
         found.ok_or_else(|| {
@@ -180,7 +185,9 @@ impl Section {
     }
 
     fn rows(&self, key: &str, value: &Value) -> Result<Vec<Vec<f64>>> {
-        let Value::Array(items) = value else { return Err(self.broken(key, value, "be a list of lists of numbers")) };
+        let Value::Array(items) = value else {
+            return Err(self.broken(key, value, "be a list of lists of numbers"));
+        };
         items.iter().map(|row| self.as_numbers(key, row)).collect()
     }
 

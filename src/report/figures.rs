@@ -12,7 +12,10 @@ use tweedie_solvers::noise::{self, Stream};
 use tweedie_solvers::observe::Trajectory;
 use tweedie_solvers::sde::Use;
 
-use super::plot::{self, Field, Floor, PlotError, Quality, QualityPanel, QualitySeries, SamplePanel, SampleRow, TrajectoryPanel};
+use super::plot::{
+    self, Field, Floor, PlotError, Quality, QualityPanel, QualitySeries, SamplePanel, SampleRow,
+    TrajectoryPanel,
+};
 use crate::error::{Error, Result};
 use crate::points::Points;
 use crate::recipe::Recipe;
@@ -77,7 +80,11 @@ pub fn figures(
             .map(|(s, m)| (s.label.clone(), m.losses.iter().map(|&(n, l)| (n as f64, l)).collect()))
             .collect();
         if !curves.is_empty() {
-            plot::curve(&dir.join(file_name(&format!("loss-{}", data.label))), &format!("Training loss, {}", data.label), &curves)?;
+            plot::curve(
+                &dir.join(file_name(&format!("loss-{}", data.label))),
+                &format!("Training loss, {}", data.label),
+                &curves,
+            )?;
         }
         bar.inc(1);
         if data.it.dim() != 2 {
@@ -101,7 +108,13 @@ fn pairs(points: &Points) -> Vec<[f64; 2]> {
     points.rows().map(|r| [r[0], r[1]]).collect()
 }
 
-fn quality(recipe: &Recipe, summary: &[Summary], data: &str, metric: &str, stem: &std::path::Path) -> Result<()> {
+fn quality(
+    recipe: &Recipe,
+    summary: &[Summary],
+    data: &str,
+    metric: &str,
+    stem: &std::path::Path,
+) -> Result<()> {
     let rows: Vec<&Summary> =
         summary.iter().filter(|r| r.data == data && r.metric == metric && r.method != DATA).collect();
     let names: Vec<(String, &str, &str)> = recipe
@@ -109,7 +122,11 @@ fn quality(recipe: &Recipe, summary: &[Summary], data: &str, metric: &str, stem:
         .iter()
         .flat_map(|m| {
             let several = recipe.grids.len() > 1 && !m.it.adaptive();
-            let grids = if m.it.adaptive() { vec!["adaptive"] } else { recipe.grids.iter().map(|g| g.label.as_str()).collect() };
+            let grids = if m.it.adaptive() {
+                vec!["adaptive"]
+            } else {
+                recipe.grids.iter().map(|g| g.label.as_str()).collect()
+            };
             grids.into_iter().map(move |g| {
                 (if several { format!("{}, {g}", m.label) } else { m.label.clone() }, m.label.as_str(), g)
             })
@@ -120,7 +137,8 @@ fn quality(recipe: &Recipe, summary: &[Summary], data: &str, metric: &str, stem:
         .iter()
         .map(|sde| {
             let series = names.iter().map(|(name, method, grid)| {
-                let mine = rows.iter().filter(|r| r.sde == sde.label && r.method == *method && r.grid == *grid);
+                let mine =
+                    rows.iter().filter(|r| r.sde == sde.label && r.method == *method && r.grid == *grid);
                 let points = mine.map(|r| Quality {
                     evals: r.evals,
                     mean: r.mean,
@@ -141,14 +159,21 @@ fn quality(recipe: &Recipe, summary: &[Summary], data: &str, metric: &str, stem:
     Ok(plot::quality(stem, &format!("Quality against evaluations, {data}"), metric, &panels, floor)?)
 }
 
-fn samples(recipe: &Recipe, d: usize, s: usize, shown: &[(Shown, &Points)], stem: &std::path::Path) -> Result<()> {
+fn samples(
+    recipe: &Recipe,
+    d: usize,
+    s: usize,
+    shown: &[(Shown, &Points)],
+    stem: &std::path::Path,
+) -> Result<()> {
     let data = &recipe.data[d].0;
     let reference = data.it.sample(&Key::root(recipe.seeds[0]).branch("reference"), 0, recipe.samples);
     let mine: Vec<&(Shown, &Points)> = shown.iter().filter(|(k, _)| k.data == d && k.sde == s).collect();
     let mut columns: Vec<Option<usize>> = mine.iter().map(|(k, _)| k.steps).collect();
     columns.sort_by_key(|c| c.map_or(usize::MAX, |n| n));
     columns.dedup();
-    let heads: Vec<String> = columns.iter().map(|c| c.map_or_else(|| "adaptive".into(), |n| format!("{n} steps"))).collect();
+    let heads: Vec<String> =
+        columns.iter().map(|c| c.map_or_else(|| "adaptive".into(), |n| format!("{n} steps"))).collect();
     let mut rows: Vec<(String, usize, usize)> = Vec::new();
     for (k, _) in &mine {
         if !rows.iter().any(|(_, m, g)| (*m, *g) == (k.method, k.grid)) {
@@ -158,13 +183,16 @@ fn samples(recipe: &Recipe, d: usize, s: usize, shown: &[(Shown, &Points)], stem
             rows.push((label, k.method, k.grid));
         }
     }
-    let drawn: Vec<Vec<Option<(Vec<[f64; 2]>, Option<String>)>>> = rows
+    // One panel's points and remark; blank where a method has no such column.
+    type Panel = Option<(Vec<[f64; 2]>, Option<String>)>;
+    let drawn: Vec<Vec<Panel>> = rows
         .iter()
         .map(|(_, m, g)| {
             let at = |c: &Option<usize>| {
                 let found = mine.iter().find(|(k, _)| (k.method, k.grid, k.steps) == (*m, *g, *c));
                 found.map(|(k, points)| {
-                    let note = (k.diverged > 0).then(|| format!("diverged: {} of {}", k.diverged, points.len()));
+                    let note =
+                        (k.diverged > 0).then(|| format!("diverged: {} of {}", k.diverged, points.len()));
                     (pairs(points), note)
                 })
             };
@@ -195,11 +223,19 @@ fn range(points: &Points, axis: usize) -> (f64, f64) {
 }
 
 /// The model's log-density at ε of the likelihood, by RK4 in 40 steps of log-SNR, and its score where samplers stop.
-fn density(recipe: &Recipe, d: usize, s: usize, model: &Model, place: &Place<'_>, stem: &std::path::Path) -> Result<()> {
+fn density(
+    recipe: &Recipe,
+    d: usize,
+    s: usize,
+    model: &Model,
+    place: &Place<'_>,
+    stem: &std::path::Path,
+) -> Result<()> {
     let (data, sde) = (&recipe.data[d].0, &recipe.sdes[s]);
     let points = data.it.sample(&Key::root(0).branch("range"), 0, 2000);
     let (x, y) = (range(&points, 0), range(&points, 1));
-    let centre = |(low, high): (f64, f64), i: usize, n: usize| low + (high - low) * (i as f64 + 0.5) / n as f64;
+    let centre =
+        |(low, high): (f64, f64), i: usize, n: usize| low + (high - low) * (i as f64 + 0.5) / n as f64;
     let cells = (0..CELLS * CELLS).flat_map(|i| [centre(x, i % CELLS, CELLS), centre(y, i / CELLS, CELLS)]);
     let cells = Points::new(2, cells.collect());
     let spacing: &dyn tweedie_solvers::grid::Spacing = &tweedie_solvers::grid::UniformLogSnr;
@@ -220,13 +256,21 @@ fn density(recipe: &Recipe, d: usize, s: usize, model: &Model, place: &Place<'_>
     let by = standardise.map_or_else(|| vec![1.0, 1.0], |m| m.deviation.clone());
     let arrows: Vec<(f64, f64, f64, f64)> =
         tails.rows().zip(&score).map(|(p, v)| (p[0], p[1], v[0] / by[0], v[1] / by[1])).collect();
-    let field = Field { log_density: &found.log_p, nx: CELLS, ny: CELLS, x_range: x, y_range: y, arrows: &arrows };
+    let field =
+        Field { log_density: &found.log_p, nx: CELLS, ny: CELLS, x_range: x, y_range: y, arrows: &arrows };
     let title = format!("Log-density and score, {} under {}", data.label, sde.label);
     Ok(plot::density(stem, &title, &field)?)
 }
 
 /// Paths of every method at its largest step count, and the flow's for adaptive ones, which keep no steps.
-fn trajectories(recipe: &Recipe, d: usize, s: usize, model: &Model, place: &Place<'_>, stem: &std::path::Path) -> Result<()> {
+fn trajectories(
+    recipe: &Recipe,
+    d: usize,
+    s: usize,
+    model: &Model,
+    place: &Place<'_>,
+    stem: &std::path::Path,
+) -> Result<()> {
     let sde = &recipe.sdes[s];
     let spacing = &recipe.grids[0].it;
     let steps = recipe.steps_on(&**spacing).into_iter().max().unwrap_or(100);
@@ -245,7 +289,7 @@ fn trajectories(recipe: &Recipe, d: usize, s: usize, model: &Model, place: &Plac
         let start = noise::prior(&key, sigma, (0, PATHS, 2), (place.device, recipe.dtype))?;
         let mut watch = Trajectory { states: vec![start.clone()] };
         sampler.run(start, &Stream::new(&key, 0), &mut watch)?;
-        let mut paths = vec![Vec::with_capacity(watch.states.len()); PATHS];
+        let mut paths = vec![Vec::new(); PATHS];
         for state in &watch.states {
             let rows: Vec<f64> = state.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
             let rows = Points::new(2, rows);
@@ -256,7 +300,8 @@ fn trajectories(recipe: &Recipe, d: usize, s: usize, model: &Model, place: &Plac
         }
         panels.push((label, paths));
     }
-    let panels: Vec<TrajectoryPanel<'_>> = panels.iter().map(|(title, paths)| TrajectoryPanel { title, paths }).collect();
+    let panels: Vec<TrajectoryPanel<'_>> =
+        panels.iter().map(|(title, paths)| TrajectoryPanel { title, paths }).collect();
     let title = format!("{steps} steps from noise to {} under {}", recipe.data[d].0.label, sde.label);
     Ok(plot::trajectories(stem, &title, &panels)?)
 }

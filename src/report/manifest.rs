@@ -62,8 +62,10 @@ impl Manifest {
     /// If the file cannot be written.
     pub fn write(&self, out: &Path) -> Result<()> {
         let path = out.join(FILE);
-        let bytes = serde_json::to_vec_pretty(self).map_err(|e| Error::Run(format!("{}: {e}", path.display())))?;
-        replace(&path, &bytes).map_err(|e| Error::Input(format!("{}: the file cannot be written ({e})", path.display())))
+        let bytes =
+            serde_json::to_vec_pretty(self).map_err(|e| Error::Run(format!("{}: {e}", path.display())))?;
+        replace(&path, &bytes)
+            .map_err(|e| Error::Input(format!("{}: the file cannot be written ({e})", path.display())))
     }
 
     /// Writes it as finished, with the times after training, after sampling and at the end.

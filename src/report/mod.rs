@@ -69,7 +69,10 @@ pub fn read_losses(directory: &Path, until: u64) -> Result<Vec<(u64, f64)>> {
         return Ok(vec![]);
     }
     let bad = |e: csv::Error| Error::Input(format!("{}: {e}", path.display()));
-    let rows = csv::Reader::from_path(&path).map_err(bad)?.into_deserialize().collect::<std::result::Result<Vec<Loss>, _>>();
+    let rows = csv::Reader::from_path(&path)
+        .map_err(bad)?
+        .into_deserialize()
+        .collect::<std::result::Result<Vec<Loss>, _>>();
     Ok(rows.map_err(bad)?.into_iter().filter(|l| l.step <= until).map(|l| (l.step, l.loss)).collect())
 }
 

@@ -12,7 +12,9 @@ impl Progress {
     /// A bar over `total` pieces of work.
     pub fn bar(&self, what: &str, total: u64) -> ProgressBar {
         let bar = self.0.add(ProgressBar::new(total));
-        let style = ProgressStyle::with_template("{prefix:28!} {bar:30} {pos:>6}/{len} {per_sec:>10} eta {eta:>4} {msg}");
+        let style = ProgressStyle::with_template(
+            "{prefix:28!} {bar:30} {pos:>6}/{len} {per_sec:>10} eta {eta:>4} {msg}",
+        );
         if let Ok(style) = style {
             bar.set_style(style);
         }

@@ -25,8 +25,10 @@ pub fn tables(recipe: &Recipe, summary: &[Summary]) -> String {
 }
 
 fn quality(recipe: &Recipe, summary: &[Summary], data: &str, sde: &str, metric: &str) -> String {
-    let rows: Vec<&Summary> =
-        summary.iter().filter(|r| r.data == data && r.sde == sde && r.metric == metric && r.method != DATA).collect();
+    let rows: Vec<&Summary> = summary
+        .iter()
+        .filter(|r| r.data == data && r.sde == sde && r.metric == metric && r.method != DATA)
+        .collect();
     let mut columns: Vec<Option<usize>> = rows.iter().map(|r| r.steps).collect();
     columns.sort_by_key(|c| c.map_or(usize::MAX, |n| n));
     columns.dedup();
@@ -42,7 +44,8 @@ fn quality(recipe: &Recipe, summary: &[Summary], data: &str, sde: &str, metric: 
     }
     for (method, grid) in names {
         let mine: Vec<&&Summary> = rows.iter().filter(|r| r.method == method && r.grid == grid).collect();
-        let cells = columns.iter().map(|c| mine.iter().find(|r| r.steps == *c).map_or_else(String::new, |r| cell(r)));
+        let cells =
+            columns.iter().map(|c| mine.iter().find(|r| r.steps == *c).map_or_else(String::new, |r| cell(r)));
         let name = if several { format!("{method}, {grid}") } else { method.to_owned() };
         let evals = match mine[0].steps {
             Some(n) => format!("{:.3}/step", mine[0].evals / n as f64).replace(".000", ""),
@@ -55,7 +58,11 @@ fn quality(recipe: &Recipe, summary: &[Summary], data: &str, sde: &str, metric: 
         let (mean, low, high) = (r.floor?, r.floor_low?, r.floor_high?);
         Some(format!("; floor {}", spread(mean, Some((high - low) / 2.0))))
     });
-    format!("{metric} of {} samples of {data} under {sde}{}\n{table}\n\n", recipe.samples, floor.unwrap_or_default())
+    format!(
+        "{metric} of {} samples of {data} under {sde}{}\n{table}\n\n",
+        recipe.samples,
+        floor.unwrap_or_default()
+    )
 }
 
 /// `0.041 ±0.003·`.
@@ -97,8 +104,11 @@ fn likelihood(summary: &[Summary], data: &str) -> String {
     let mut table = fresh();
     table.set_header(["sde", "NLL (nats)", "bits/dim", "truth (nats)", "evaluations per point"]);
     for r in &rows {
-        let other = |metric: &str| summary.iter().find(|s| s.data == data && s.sde == r.sde && s.metric == metric);
-        let shown = |s: Option<&Summary>| s.map_or_else(|| "–".into(), |s| spread(s.mean, s.high.map(|h| h - s.mean)));
+        let other =
+            |metric: &str| summary.iter().find(|s| s.data == data && s.sde == r.sde && s.metric == metric);
+        let shown = |s: Option<&Summary>| {
+            s.map_or_else(|| "–".into(), |s| spread(s.mean, s.high.map(|h| h - s.mean)))
+        };
         table.add_row([
             r.sde.clone(),
             shown(Some(r)),
@@ -113,7 +123,8 @@ fn likelihood(summary: &[Summary], data: &str) -> String {
 
 fn fresh() -> Table {
     let mut table = Table::new();
-    let style = UTF8_HORIZONTAL_ONLY.header_separator(LineStyle::none().fill('─')).row_separator(LineStyle::none());
+    let style =
+        UTF8_HORIZONTAL_ONLY.header_separator(LineStyle::none().fill('─')).row_separator(LineStyle::none());
     table.load_style(style).set_content_arrangement(ContentArrangement::Dynamic);
     table
 }

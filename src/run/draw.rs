@@ -47,7 +47,13 @@ pub struct Drawn {
 ///
 /// # Errors
 /// Those of the method and the model.
-pub fn draw(target: Target<'_>, key: &Key, count: usize, from: Option<&Points>, on: (&Device, DType)) -> Result<Drawn> {
+pub fn draw(
+    target: Target<'_>,
+    key: &Key,
+    count: usize,
+    from: Option<&Points>,
+    on: (&Device, DType),
+) -> Result<Drawn> {
     let Target { problem, method, grid, finish } = target;
     let sampler = Sampler { problem, method, grid, finish };
     let dim = problem.model.dim();
@@ -62,7 +68,9 @@ pub fn draw(target: Target<'_>, key: &Key, count: usize, from: Option<&Points>, 
                     let like = Tensor::zeros((1, 1), on.1, on.0)?;
                     tensor(points.cycle(first, piece).values().to_vec(), (piece, dim), &like)
                 }
-                None => noise::prior(key, problem.sde.kernel(grid.first()).sigma, (first as u64, piece, dim), on),
+                None => {
+                    noise::prior(key, problem.sde.kernel(grid.first()).sigma, (first as u64, piece, dim), on)
+                }
             }
         };
         let stream = Stream::new(key, first as u64);
@@ -94,7 +102,8 @@ struct Watch {
 
 impl Observer for Watch {
     fn observe(&mut self, at: &Moment<'_>) -> Result<ControlFlow<()>> {
-        let values: Vec<f64> = at.x.narrow(0, 0, self.rows)?.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
+        let values: Vec<f64> =
+            at.x.narrow(0, 0, self.rows)?.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
         if values.iter().all(|v| v.is_finite()) {
             return Ok(ControlFlow::Continue(()));
         }

@@ -27,7 +27,11 @@ const FLOORS: u64 = 5;
 
 /// Modes of a data set that is a mixture.
 fn modes(data: &dyn Data) -> Option<Modes> {
-    data.mixture().map(|m| Modes { weights: m.weights().to_vec(), means: m.means().to_vec(), covs: m.covs().to_vec() })
+    data.mixture().map(|m| Modes {
+        weights: m.weights().to_vec(),
+        means: m.means().to_vec(),
+        covs: m.covs().to_vec(),
+    })
 }
 
 /// Every metric of one set of samples against a fresh draw of the data of the same size. Where samples are not finite the metric is
@@ -54,14 +58,16 @@ pub(super) fn samples(recipe: &Recipe, data: &dyn Data, drawn: &Drawn, label: &L
 /// The floor of every metric: between two fresh draws of the data of the same size as the samples.
 pub(super) fn floors(recipe: &Recipe, progress: &Progress) -> Result<Vec<Record>> {
     let bar = progress.bar("floors", (recipe.data.len() as u64) * FLOORS);
-    let pairs: Vec<(usize, u64)> = (0..recipe.data.len()).flat_map(|d| (0..FLOORS).map(move |s| (d, s))).collect();
+    let pairs: Vec<(usize, u64)> =
+        (0..recipe.data.len()).flat_map(|d| (0..FLOORS).map(move |s| (d, s))).collect();
     let one = |&(d, seed): &(usize, u64)| -> Result<Vec<Record>> {
         let (data, modes) = (&recipe.data[d].0, modes(&*recipe.data[d].0.it));
         let key = Key::root(seed).branch("floor");
         let a = data.it.sample(&key.child(0), 0, recipe.samples);
         let b = data.it.sample(&key.child(1), 0, recipe.samples);
         let label = Label { data: data.label.clone(), ..Label::data(seed) };
-        let rows = recipe.metrics.iter().map(|m| Ok(label.record(&m.label, m.it.measure(&a, &b, modes.as_ref())?)));
+        let rows =
+            recipe.metrics.iter().map(|m| Ok(label.record(&m.label, m.it.measure(&a, &b, modes.as_ref())?)));
         let rows = rows.collect::<Result<_>>()?;
         bar.inc(1);
         Ok(rows)
@@ -77,9 +83,17 @@ pub(super) fn excess(recipe: &Recipe, models: &[Vec<Model>], place: &Place<'_>) 
     let mut records = Vec::new();
     for ((data, _), models) in recipe.data.iter().zip(models) {
         let Some(mixture) = data.it.mixture() else { continue };
-        for (sde, model) in recipe.sdes.iter().zip(models).filter(|(_, m)| m.label != EXACT && m.standardise.is_none()) {
+        for (sde, model) in
+            recipe.sdes.iter().zip(models).filter(|(_, m)| m.label != EXACT && m.standardise.is_none())
+        {
             for &seed in &recipe.seeds {
-                let value = excess_loss(&*model.score, mixture, &*sde.it, &Key::root(seed).branch("excess"), place.device)?;
+                let value = excess_loss(
+                    &*model.score,
+                    mixture,
+                    &*sde.it,
+                    &Key::root(seed).branch("excess"),
+                    place.device,
+                )?;
                 let label = Label {
                     data: data.label.clone(),
                     sde: sde.label.clone(),
@@ -106,15 +120,21 @@ fn excess_loss(
     let dim = mixture.dim();
     let times = draw_times(TimeLaw::Uniform, sde, sde.span(Use::Training), &key.branch("times"), 0, POINTS);
     let at: Vec<Kernel> = times.iter().map(|(t, _)| sde.kernel(*t)).collect();
-    let (points, noise) = (mixture.sample(&key.branch("points"), 0, POINTS), key.branch("noise").normals(0, 0, POINTS, dim));
-    let x = points.iter().zip(&noise).enumerate().map(|(i, (x, e))| at[i / dim].alpha * x + at[i / dim].sigma * e);
+    let (points, noise) =
+        (mixture.sample(&key.branch("points"), 0, POINTS), key.branch("noise").normals(0, 0, POINTS, dim));
+    let x = points
+        .iter()
+        .zip(&noise)
+        .enumerate()
+        .map(|(i, (x, e))| at[i / dim].alpha * x + at[i / dim].sigma * e);
     let like = Tensor::zeros((1, 1), DType::F64, device)?;
     let x = tensor(x.collect(), (POINTS, dim), &like)?;
     let (mut wrong, mut whole) = (0.0, 0.0);
     // In pieces, so that wide networks do not fill the memory.
     for first in (0..POINTS).step_by(512) {
         let (x, at) = (x.narrow(0, first, 512)?, &at[first..first + 512]);
-        let (learned, exact) = (Prediction::of(model, &x, at)?.noise()?, Prediction::of(mixture, &x, at)?.noise()?);
+        let (learned, exact) =
+            (Prediction::of(model, &x, at)?.noise()?, Prediction::of(mixture, &x, at)?.noise()?);
         wrong += (learned - &exact)?.sqr()?.sum_all()?.to_scalar::<f64>()?;
         whole += exact.sqr()?.sum_all()?.to_scalar::<f64>()?;
     }
@@ -125,8 +145,10 @@ fn excess_loss(
 /// is known: the mean of −log p of the same points under the data's own density, smoothed to ε.
 pub(super) fn likelihoods(recipe: &Recipe, models: &[Vec<Model>], place: &Place<'_>) -> Result<Vec<Record>> {
     let Some(spec) = &recipe.likelihood else { return Ok(vec![]) };
-    let method = spec.method.it.ode().ok_or_else(|| Error::Run("the likelihood needs an ODE method".into()))?;
-    let bar = place.progress.bar("likelihood", (recipe.data.len() * recipe.sdes.len() * recipe.seeds.len()) as u64);
+    let method =
+        spec.method.it.ode().ok_or_else(|| Error::Run("the likelihood needs an ODE method".into()))?;
+    let bar =
+        place.progress.bar("likelihood", (recipe.data.len() * recipe.sdes.len() * recipe.seeds.len()) as u64);
     let mut records = Vec::new();
     for ((data, _), models) in recipe.data.iter().zip(models) {
         for (sde, model) in recipe.sdes.iter().zip(models) {
@@ -158,13 +180,19 @@ pub(super) fn likelihoods(recipe: &Recipe, models: &[Vec<Model>], place: &Place<
                 records.push(label.record(NLL, nll));
                 records.push(label.record("bits-per-dimension", bits_per_dimension(-nll, points.dim())));
                 if let Some(errors) = &found.standard_error {
-                    let pooled = mean(&errors.iter().map(|e| e * e).collect::<Vec<_>>()) / errors.len() as f64;
+                    let pooled =
+                        mean(&errors.iter().map(|e| e * e).collect::<Vec<_>>()) / errors.len() as f64;
                     records.push(label.record("nll-probe-error", pooled.sqrt()));
                 }
                 if let Some(mixture) = data.it.mixture() {
                     let at = Kernel { alpha: 1.0, sigma: 0.0 };
                     let truth: Vec<f64> = points.rows().map(|p| -mixture.log_density(p, at)).collect();
-                    let floor = Label { sde: sde.label.clone(), model: DATA.into(), method: DATA.into(), ..label.clone() };
+                    let floor = Label {
+                        sde: sde.label.clone(),
+                        model: DATA.into(),
+                        method: DATA.into(),
+                        ..label.clone()
+                    };
                     records.push(floor.record("nll-of-the-truth", mean(&truth)));
                 }
                 bar.inc(1);

@@ -1,7 +1,7 @@
 //! A recipe in, records and pictures out.
 
-mod draw;
 mod density;
+mod draw;
 mod measure;
 mod models;
 pub mod record;
@@ -77,7 +77,14 @@ impl Job {
                             recipe.steps_on(&*spacing.it).into_iter().map(Some).collect()
                         };
                         for steps in steps {
-                            jobs.extend(recipe.seeds.iter().map(|&seed| Self { data, sde, method, grid, steps, seed }));
+                            jobs.extend(recipe.seeds.iter().map(|&seed| Self {
+                                data,
+                                sde,
+                                method,
+                                grid,
+                                steps,
+                                seed,
+                            }));
                         }
                     }
                 }
@@ -88,10 +95,14 @@ impl Job {
 
     /// A file stem without characters that shells or systems dislike.
     fn stem(&self, recipe: &Recipe) -> String {
-        let grid = if self.steps.is_some() { format!("-{}", recipe.grids[self.grid].label) } else { String::new() };
+        let grid =
+            if self.steps.is_some() { format!("-{}", recipe.grids[self.grid].label) } else { String::new() };
         let steps = self.steps.map_or_else(String::new, |n| format!("-{n}"));
         let (data, sde) = (&recipe.data[self.data].0.label, &recipe.sdes[self.sde].label);
-        file_name(&format!("{data}-{sde}-{}{grid}{steps}-seed{}", recipe.methods[self.method].label, self.seed))
+        file_name(&format!(
+            "{data}-{sde}-{}{grid}{steps}-seed{}",
+            recipe.methods[self.method].label, self.seed
+        ))
     }
 }
 
@@ -130,14 +141,24 @@ pub fn run(recipe: &Recipe, place: &Place<'_>) -> Result<Outcome> {
         let clock = Instant::now();
         let (data, sde) = (&recipe.data[job.data].0, &recipe.sdes[job.sde]);
         let model = &models[job.data][job.sde];
-        let grid = sampling_grid(&*sde.it, &*recipe.grids[job.grid].it, &*recipe.methods[job.method].it, job.steps.unwrap_or(1))?;
+        let grid = sampling_grid(
+            &*sde.it,
+            &*recipe.grids[job.grid].it,
+            &*recipe.methods[job.method].it,
+            job.steps.unwrap_or(1),
+        )?;
         let problem = Problem { sde: &*sde.it, model: &*model.score };
-        let target = Target { problem, method: &*recipe.methods[job.method].it, grid: &grid, finish: recipe.finish };
-        let mut drawn = draw(target, &Key::root(job.seed), recipe.samples, None, (place.device, recipe.dtype))?;
+        let target =
+            Target { problem, method: &*recipe.methods[job.method].it, grid: &grid, finish: recipe.finish };
+        let mut drawn =
+            draw(target, &Key::root(job.seed), recipe.samples, None, (place.device, recipe.dtype))?;
         if let Some(s) = &model.standardise {
             drawn.points = s.undo(&drawn.points);
         }
-        timings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((job.stem(recipe), clock.elapsed().as_secs_f64()));
+        timings
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .push((job.stem(recipe), clock.elapsed().as_secs_f64()));
         if recipe.save_samples {
             files::write_points(&samples_dir.join(job.stem(recipe) + ".npy"), &drawn.points, None)?;
         }
@@ -146,7 +167,11 @@ pub fn run(recipe: &Recipe, place: &Place<'_>) -> Result<Outcome> {
             sde: sde.label.clone(),
             model: model.label.clone(),
             method: recipe.methods[job.method].label.clone(),
-            grid: if job.steps.is_some() { recipe.grids[job.grid].label.clone() } else { "adaptive".to_owned() },
+            grid: if job.steps.is_some() {
+                recipe.grids[job.grid].label.clone()
+            } else {
+                "adaptive".to_owned()
+            },
             steps: job.steps,
             evals: drawn.evals,
             seed: job.seed,
@@ -202,8 +227,12 @@ pub fn run(recipe: &Recipe, place: &Place<'_>) -> Result<Outcome> {
 /// # Errors
 /// If the system refuses.
 pub fn make_dir(path: &Path) -> Result<()> {
-    std::fs::create_dir_all(path)
-        .map_err(|e| Error::Input(format!("{}: the folder cannot be made ({e}); choose another with --out", path.display())))
+    std::fs::create_dir_all(path).map_err(|e| {
+        Error::Input(format!(
+            "{}: the folder cannot be made ({e}); choose another with --out",
+            path.display()
+        ))
+    })
 }
 
 /// The folder of a model under a run.
@@ -213,6 +242,7 @@ pub fn model_dir(out: &Path, data: &str, sde: &str) -> PathBuf {
 
 /// The closed form of a data set as a model.
 fn exact(data: &dyn crate::data::Data) -> Result<Box<dyn ScoreModel>> {
-    let mixture = data.mixture().ok_or_else(|| Error::Input("this data set has no closed-form score yet".into()))?;
+    let mixture =
+        data.mixture().ok_or_else(|| Error::Input("this data set has no closed-form score yet".into()))?;
     Ok(Box::new(mixture.clone()))
 }

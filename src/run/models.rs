@@ -65,16 +65,30 @@ fn saved(path: &Path, dim: usize, place: &Place<'_>) -> Result<Model> {
     let checkpoint = Checkpoint::load(path)?;
     if checkpoint.net.dim != dim {
         let got = checkpoint.net.dim;
-        return Err(Error::Input(format!("{}: this model is of {got}-dimensional points, the data are of {dim}", path.display())));
+        return Err(Error::Input(format!(
+            "{}: this model is of {got}-dimensional points, the data are of {dim}",
+            path.display()
+        )));
     }
     let score = Box::new(checkpoint.network(place.device)?);
-    Ok(Model { label: path.display().to_string(), score, standardise: checkpoint.standardise, losses: vec![] })
+    Ok(Model {
+        label: path.display().to_string(),
+        score,
+        standardise: checkpoint.standardise,
+        losses: vec![],
+    })
 }
 
 /// One network for each SDE, or one for all of them; networks are trained side by side.
-fn networks(recipe: &Recipe, data: &Named<dyn Data>, standardise: bool, place: &Place<'_>) -> Result<Vec<Model>> {
+fn networks(
+    recipe: &Recipe,
+    data: &Named<dyn Data>,
+    standardise: bool,
+    place: &Place<'_>,
+) -> Result<Vec<Model>> {
     let mut under: BTreeMap<&str, &Named<dyn LinearSde>> = BTreeMap::new();
-    let chosen: Vec<&Named<dyn LinearSde>> = recipe.sdes.iter().map(|s| recipe.train_sde.as_ref().unwrap_or(s)).collect();
+    let chosen: Vec<&Named<dyn LinearSde>> =
+        recipe.sdes.iter().map(|s| recipe.train_sde.as_ref().unwrap_or(s)).collect();
     under.extend(chosen.iter().map(|s| (s.label.as_str(), *s)));
     let under: Vec<_> = under.into_values().collect();
     let trained: Result<Vec<Trained>> =
@@ -108,10 +122,16 @@ fn network(
     let directory = model_dir(place.out, &data.label, &sde.label);
     make_dir(&directory)?;
     let (map, deviation) = coordinates(&*data.it, standardise)?;
-    let config = recipe.network(data.it.dim(), deviation)?.ok_or_else(|| Error::Run("the recipe has no network".into()))?;
+    let config = recipe
+        .network(data.it.dim(), deviation)?
+        .ok_or_else(|| Error::Run("the recipe has no network".into()))?;
     let start = if place.resume && directory.join(crate::train::FILE).exists() {
         let found = Checkpoint::load(&directory)?;
-        if found.net != config || found.train != recipe.train || found.sde != sde.table || found.data != data.table {
+        if found.net != config
+            || found.train != recipe.train
+            || found.sde != sde.table
+            || found.data != data.table
+        {
             return Err(Error::Input(format!(
                 "{}: this checkpoint belongs to another recipe (network, training, data or SDE differ); run without --resume, or into \
                  another folder with --out",
@@ -126,10 +146,15 @@ fn network(
         Some(found) => Trainer::resume(found, place.device)?,
         None => Trainer::new(recipe.train.clone(), config, place.device)?,
     };
-    let mut losses = if start.is_some() { crate::report::read_losses(&directory, trainer.updates())? } else { vec![] };
+    let mut losses =
+        if start.is_some() { crate::report::read_losses(&directory, trainer.updates())? } else { vec![] };
     let rest = |trainer: &Trainer, losses: &[(u64, f64)]| -> Result<Checkpoint> {
         let table = |t: &Table| t.clone();
-        let at_rest = Checkpoint { sde: table(&sde.table), data: table(&data.table), ..trainer.checkpoint(map.clone())? };
+        let at_rest = Checkpoint {
+            sde: table(&sde.table),
+            data: table(&data.table),
+            ..trainer.checkpoint(map.clone())?
+        };
         write_losses(&directory, losses)?;
         at_rest.save(&directory)?;
         Ok(at_rest)

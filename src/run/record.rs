@@ -33,7 +33,16 @@ impl Label {
     /// The label of a floor.
     pub fn data(seed: u64) -> Self {
         let none = String::new;
-        Self { data: none(), sde: none(), model: none(), method: DATA.into(), grid: none(), steps: None, evals: 0.0, seed }
+        Self {
+            data: none(),
+            sde: none(),
+            model: none(),
+            method: DATA.into(),
+            grid: none(),
+            steps: None,
+            evals: 0.0,
+            seed,
+        }
     }
 
     /// A measurement under this label.
@@ -119,7 +128,10 @@ pub fn summarise(records: &[Record]) -> Vec<Summary> {
     let mut order: Vec<Vec<&Record>> = Vec::new();
     let mut index: BTreeMap<String, usize> = BTreeMap::new();
     for r in records {
-        let key = format!("{}\n{}\n{}\n{}\n{}\n{:?}\n{}", r.data, r.sde, r.model, r.method, r.grid, r.steps, r.metric);
+        let key = format!(
+            "{}\n{}\n{}\n{}\n{}\n{:?}\n{}",
+            r.data, r.sde, r.model, r.method, r.grid, r.steps, r.metric
+        );
         let at = *index.entry(key).or_insert_with(|| {
             order.push(Vec::new());
             order.len() - 1
@@ -151,7 +163,8 @@ pub fn summarise(records: &[Record]) -> Vec<Summary> {
             }
         })
         .collect();
-    let floors: Vec<Summary> = rows.iter().filter(|r| r.method == DATA && r.sde.is_empty()).cloned().collect();
+    let floors: Vec<Summary> =
+        rows.iter().filter(|r| r.method == DATA && r.sde.is_empty()).cloned().collect();
     for row in rows.iter_mut().filter(|r| r.method != DATA) {
         if let Some(floor) = floors.iter().find(|f| f.data == row.data && f.metric == row.metric) {
             (row.floor, row.floor_low, row.floor_high) = (Some(floor.mean), floor.low, floor.high);
@@ -179,7 +192,11 @@ mod tests {
     /// Student's 97.5 % quantiles with 1, 2 and 4 degrees of freedom, from tables.
     #[test]
     fn intervals_are_students() {
-        for (values, t) in [(vec![1.0, 3.0], 12.706_204_7), (vec![1.0, 2.0, 3.0], 4.302_652_7), (vec![1.0, 2.0, 3.0, 4.0, 5.0], 2.776_445_1)] {
+        for (values, t) in [
+            (vec![1.0, 3.0], 12.706_204_7),
+            (vec![1.0, 2.0, 3.0], 4.302_652_7),
+            (vec![1.0, 2.0, 3.0, 4.0, 5.0], 2.776_445_1),
+        ] {
             let n = values.len() as f64;
             let (mean, half) = interval(&values);
             assert_eq!(mean, (1.0 + values[values.len() - 1]) / 2.0);
@@ -191,7 +208,13 @@ mod tests {
 
     #[test]
     fn rows_get_the_floor_of_their_data_and_metric() {
-        let label = Label { data: "a".into(), sde: "vp".into(), method: "heun".into(), steps: Some(10), ..Label::data(0) };
+        let label = Label {
+            data: "a".into(),
+            sde: "vp".into(),
+            method: "heun".into(),
+            steps: Some(10),
+            ..Label::data(0)
+        };
         let floor = Label { data: "a".into(), ..Label::data(0) };
         let records = [label.record("w2", 2.0), label.record("mmd", 9.0), floor.record("w2", 0.5)];
         let rows = summarise(&records);

@@ -91,7 +91,12 @@ mod tests {
         let mut adam = Adam::new(config, std::slice::from_ref(&weight)).unwrap();
         let (mut w, mut m, mut v) = (1.0f64, 0.0, 0.0);
         for (t, g) in [(1, 0.5f64), (2, -8.0), (3, 1.5)] {
-            adam.step(std::slice::from_ref(&weight), &[Tensor::new(&[g as f32], &Device::Cpu).unwrap()], 0.05).unwrap();
+            adam.step(
+                std::slice::from_ref(&weight),
+                &[Tensor::new(&[g as f32], &Device::Cpu).unwrap()],
+                0.05,
+            )
+            .unwrap();
             let g: f64 = if g.abs() > 2.0 { 2.0 * g.signum() } else { g };
             m = 0.9 * m + 0.1 * g;
             v = 0.999 * v + 0.001 * g * g;

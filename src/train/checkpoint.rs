@@ -84,7 +84,12 @@ pub enum CheckpointError {
 impl Checkpoint {
     /// The groups of tensors, by the prefix that they have in the file.
     fn groups(&self) -> [(&'static str, &[Tensor]); 4] {
-        [("weight", &self.weights), ("average", &self.average), ("first", &self.first), ("second", &self.second)]
+        [
+            ("weight", &self.weights),
+            ("average", &self.average),
+            ("first", &self.first),
+            ("second", &self.second),
+        ]
     }
 
     /// Writes `directory/model.safetensors`, atomically.
@@ -109,7 +114,8 @@ impl Checkpoint {
         let names = self.net.layout();
         let mut tensors = vec![("frequencies".to_owned(), self.frequencies.clone())];
         for (prefix, list) in self.groups() {
-            tensors.extend(names.iter().zip(list).map(|((name, _), t)| (format!("{prefix}/{name}"), t.clone())));
+            tensors
+                .extend(names.iter().zip(list).map(|((name, _), t)| (format!("{prefix}/{name}"), t.clone())));
         }
         // safetensors views candle tensors that lie on the host.
         let host = tensors.into_iter().map(|(name, t)| Ok((name, t.to_device(&Device::Cpu)?)));
@@ -124,7 +130,8 @@ impl Checkpoint {
     /// If there is none, or it is not whole, or not of this program.
     pub fn load(directory: &Path) -> Result<Self, CheckpointError> {
         let path = directory.join(FILE);
-        let bytes = std::fs::read(&path).map_err(|source| CheckpointError::Io { path: path.clone(), source })?;
+        let bytes =
+            std::fs::read(&path).map_err(|source| CheckpointError::Io { path: path.clone(), source })?;
         Self::parse(&bytes).map_err(|what| CheckpointError::Foreign { path, what })
     }
 
@@ -133,17 +140,24 @@ impl Checkpoint {
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(whole)?;
         let file = SafeTensors::deserialize(bytes).map_err(whole)?;
         let json = metadata.metadata().as_ref().and_then(|m| m.get(KEY));
-        let json = json.ok_or("this safetensors file was not written by tweedie (it has no `tweedie` metadata)")?;
-        let header: Header = serde_json::from_str(json).map_err(|e| format!("its metadata cannot be understood ({e})"))?;
+        let json =
+            json.ok_or("this safetensors file was not written by tweedie (it has no `tweedie` metadata)")?;
+        let header: Header =
+            serde_json::from_str(json).map_err(|e| format!("its metadata cannot be understood ({e})"))?;
         if header.format != FORMAT {
             return Err(format!("it has format {}, this program reads format {FORMAT}", header.format));
         }
         let read = |name: &str, shape: &[usize]| {
             let view = file.tensor(name).map_err(|_| format!("it lacks the tensor {name}"))?;
             if view.dtype() != safetensors::Dtype::F32 || view.shape() != shape {
-                return Err(format!("its tensor {name} is {:?} {:?}, not F32 {shape:?}", view.dtype(), view.shape()));
+                return Err(format!(
+                    "its tensor {name} is {:?} {:?}, not F32 {shape:?}",
+                    view.dtype(),
+                    view.shape()
+                ));
             }
-            let values: Vec<f32> = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+            let values: Vec<f32> =
+                view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
             Tensor::from_vec(values, shape, &Device::Cpu).map_err(|e| e.to_string())
         };
         let layout = header.net.layout();
@@ -170,7 +184,8 @@ impl Checkpoint {
     /// # Errors
     /// If the weights cannot be moved there.
     pub fn network(&self, device: &Device) -> tweedie_solvers::Result<Mlp> {
-        let weights = self.average.iter().map(|t| t.to_device(device)).collect::<candle_core::Result<Vec<_>>>()?;
+        let weights =
+            self.average.iter().map(|t| t.to_device(device)).collect::<candle_core::Result<Vec<_>>>()?;
         let net = Mlp::new(self.net.clone(), &weights, &self.frequencies.to_device(device)?)?;
         debug_assert_eq!(net.dim(), self.net.dim);
         Ok(net)

@@ -43,7 +43,14 @@ pub enum TimeLaw {
 
 /// `count` times for step `step`: the i-th quantile is (u + i)/count mod 1 with one uniform u, and the factor by which the loss of
 /// each must be divided so that its expectation is that of a uniform t.
-pub fn draw_times(law: TimeLaw, sde: &dyn LinearSde, span: Span, key: &Key, step: u64, count: usize) -> Vec<(f64, f64)> {
+pub fn draw_times(
+    law: TimeLaw,
+    sde: &dyn LinearSde,
+    span: Span,
+    key: &Key,
+    step: u64,
+    count: usize,
+) -> Vec<(f64, f64)> {
     let offset = key.uniforms(step, 0, 1)[0];
     let (first, last) = (sde.kernel(span.start).log_snr(), sde.kernel(span.end).log_snr());
     let one = |i: usize| {
@@ -99,7 +106,12 @@ mod tests {
 
     #[test]
     fn quantiles_of_the_normal() {
-        for (u, z) in [(0.5, 0.0), (0.975, 1.959_963_984_540_054), (0.001, -3.090_232_306_167_813), (1e-9, -5.997_807_015_007_686)] {
+        for (u, z) in [
+            (0.5, 0.0),
+            (0.975, 1.959_963_984_540_054),
+            (0.001, -3.090_232_306_167_813),
+            (1e-9, -5.997_807_015_007_686),
+        ] {
             assert!((normal_quantile(u) - z).abs() < 1e-9, "{u}");
         }
     }
@@ -132,8 +144,10 @@ mod tests {
             assert!(u >= i as f64 && u < i as f64 + 1.0 && *density == 1.0);
         }
         let law = TimeLaw::LogNormal { mean: -1.2, deviation: 1.2 };
-        let levels: Vec<f64> =
-            draw_times(law, &vp, span, &key, 5, 2_000).iter().map(|(t, _)| -vp.kernel(*t).log_snr()).collect();
+        let levels: Vec<f64> = draw_times(law, &vp, span, &key, 5, 2_000)
+            .iter()
+            .map(|(t, _)| -vp.kernel(*t).log_snr())
+            .collect();
         let mean = levels.iter().sum::<f64>() / 2_000.0;
         let spread = (levels.iter().map(|l| (l - mean).powi(2)).sum::<f64>() / 2_000.0).sqrt();
         assert!((mean + 1.2).abs() < 5e-3 && (spread - 1.2).abs() < 1e-2, "{mean} {spread}");
@@ -146,7 +160,10 @@ mod tests {
         for sigma in [0.02f64, 0.5, 30.0] {
             let at = Kernel { alpha: 1.0, sigma };
             let paper = (sigma * sigma + sigma_data * sigma_data) / (sigma * sigma_data).powi(2);
-            assert!((weight(Weighting::Edm, &ve, 0.5, at, sigma_data) / (paper * sigma * sigma) - 1.0).abs() < 1e-12);
+            assert!(
+                (weight(Weighting::Edm, &ve, 0.5, at, sigma_data) / (paper * sigma * sigma) - 1.0).abs()
+                    < 1e-12
+            );
             assert_eq!(weight(Weighting::Noise, &ve, 0.5, at, sigma_data), 1.0);
         }
     }

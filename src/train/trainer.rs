@@ -84,8 +84,11 @@ impl Trainer {
     /// If a tensor cannot be moved there.
     pub fn resume(from: &Checkpoint, device: &Device) -> Result<Self> {
         let mut trainer = Self::new(from.train.clone(), from.net.clone(), device)?;
-        let to = |list: &[Tensor]| list.iter().map(|t| t.to_device(device)).collect::<candle_core::Result<Vec<_>>>();
-        trainer.weights = to(&from.weights)?.iter().map(Var::from_tensor).collect::<candle_core::Result<_>>()?;
+        let to = |list: &[Tensor]| {
+            list.iter().map(|t| t.to_device(device)).collect::<candle_core::Result<Vec<_>>>()
+        };
+        trainer.weights =
+            to(&from.weights)?.iter().map(Var::from_tensor).collect::<candle_core::Result<_>>()?;
         trainer.average = to(&from.average)?;
         (trainer.adam.first, trainer.adam.second) = (to(&from.first)?, to(&from.second)?);
         trainer.adam.updates = from.step;
@@ -99,7 +102,7 @@ impl Trainer {
     /// If a tensor cannot be copied.
     pub fn checkpoint(&self, standardise: Option<Standardise>) -> Result<Checkpoint> {
         let copy = |list: &[Tensor]| list.iter().map(Tensor::copy).collect::<candle_core::Result<Vec<_>>>();
-        let weights: Vec<Tensor> = self.weights.iter().map(|w| w.as_detached_tensor()).collect();
+        let weights: Vec<Tensor> = self.weights.iter().map(Var::as_detached_tensor).collect();
         Ok(Checkpoint {
             net: self.net.clone(),
             train: self.config.clone(),
@@ -147,8 +150,19 @@ impl Trainer {
             None => points,
         };
         let noise = self.key.branch("noise").normals(step, 0, batch, dim);
-        let drawn = draw_times(self.config.times, sde, sde.span(Use::Training), &self.key.branch("times"), step, batch);
-        let net = Mlp::new(self.net.clone(), &self.weights.iter().map(|w| (**w).clone()).collect::<Vec<_>>(), &self.frequencies)?;
+        let drawn = draw_times(
+            self.config.times,
+            sde,
+            sde.span(Use::Training),
+            &self.key.branch("times"),
+            step,
+            batch,
+        );
+        let net = Mlp::new(
+            self.net.clone(),
+            &self.weights.iter().map(|w| (**w).clone()).collect::<Vec<_>>(),
+            &self.frequencies,
+        )?;
         let (mut x, mut goal, mut scale, mut at) = (Vec::new(), Vec::new(), Vec::new(), Vec::<Kernel>::new());
         for (i, &(t, density)) in drawn.iter().enumerate() {
             let k = sde.kernel(t);
@@ -178,7 +192,12 @@ impl Trainer {
     ///
     /// # Errors
     /// If a tensor operation fails, or the loss is not finite.
-    pub fn step(&mut self, data: &dyn Data, standardise: Option<&Standardise>, sde: &dyn LinearSde) -> Result<f64> {
+    pub fn step(
+        &mut self,
+        data: &dyn Data,
+        standardise: Option<&Standardise>,
+        sde: &dyn LinearSde,
+    ) -> Result<f64> {
         let (gradients, loss) = self.gradient(data, standardise, sde)?;
         if !loss.is_finite() {
             let n = self.adam.updates + 1;

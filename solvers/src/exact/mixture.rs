@@ -34,7 +34,11 @@ impl Mixture {
         let dim = means.first().map_or(0, Vec::len);
         if count == 0 || means.len() != count || covs.len() != count {
             let got = format!("{count}, {} and {}", means.len(), covs.len());
-            return Err(Error::parameter("weights, means and covs", got, "be three lists of one length, 1 or more"));
+            return Err(Error::parameter(
+                "weights, means and covs",
+                got,
+                "be three lists of one length, 1 or more",
+            ));
         }
         if let Some(w) = weights.iter().find(|w| !w.is_finite() || **w <= 0.0) {
             return Err(Error::parameter("weights", w, "hold finite numbers above 0"));
@@ -44,21 +48,39 @@ impl Mixture {
         let (mut variances, mut axes, mut flat) = (Vec::new(), Vec::new(), Vec::new());
         for (mean, cov) in means.iter().zip(covs) {
             if dim == 0 || mean.len() != dim || mean.iter().any(|m| !m.is_finite()) {
-                return Err(Error::parameter("means", format!("{mean:?}"), "be finite points of one dimension, 1 or more"));
+                return Err(Error::parameter(
+                    "means",
+                    format!("{mean:?}"),
+                    "be finite points of one dimension, 1 or more",
+                ));
             }
             let values: Vec<f64> = cov.iter().flatten().copied().collect();
-            if cov.len() != dim || cov.iter().any(|row| row.len() != dim) || values.iter().any(|v| !v.is_finite()) {
-                return Err(Error::parameter("covs", format!("{cov:?}"), format!("be finite {dim} × {dim} matrices")));
+            if cov.len() != dim
+                || cov.iter().any(|row| row.len() != dim)
+                || values.iter().any(|v| !v.is_finite())
+            {
+                return Err(Error::parameter(
+                    "covs",
+                    format!("{cov:?}"),
+                    format!("be finite {dim} × {dim} matrices"),
+                ));
             }
             let matrix = DMatrix::from_row_slice(dim, dim, &values);
             let scale = matrix.amax();
             let eigen = SymmetricEigen::new(matrix.clone());
-            if (&matrix - matrix.transpose()).amax() > 1e-12 * scale || eigen.eigenvalues.iter().any(|v| *v <= 1e-14 * scale)
+            if (&matrix - matrix.transpose()).amax() > 1e-12 * scale
+                || eigen.eigenvalues.iter().any(|v| *v <= 1e-14 * scale)
             {
-                return Err(Error::parameter("covs", format!("{cov:?}"), "be symmetric and positive definite"));
+                return Err(Error::parameter(
+                    "covs",
+                    format!("{cov:?}"),
+                    "be symmetric and positive definite",
+                ));
             }
             variances.push(eigen.eigenvalues.iter().copied().collect());
-            axes.push(eigen.eigenvectors.row_iter().flat_map(|r| r.iter().copied().collect::<Vec<_>>()).collect());
+            axes.push(
+                eigen.eigenvectors.row_iter().flat_map(|r| r.iter().copied().collect::<Vec<_>>()).collect(),
+            );
             flat.push(values);
         }
         Ok(Self { dim, weights, means, covs: flat, variances, axes })
@@ -119,7 +141,8 @@ impl Mixture {
             });
             let k = k.unwrap_or(self.weights.len() - 1);
             for i in 0..self.dim {
-                let moved = (0..self.dim).map(|j| self.axes[k][i * self.dim + j] * self.variances[k][j].sqrt() * z[j]);
+                let moved = (0..self.dim)
+                    .map(|j| self.axes[k][i * self.dim + j] * self.variances[k][j].sqrt() * z[j]);
                 out.push(self.means[k][i] + moved.sum::<f64>());
             }
         }
@@ -150,7 +173,8 @@ impl Mixture {
             let mut logit = self.weights[k].ln() - 0.5 * d as f64 * std::f64::consts::TAU.ln();
             let mut pull = vec![0.0; d];
             for j in 0..d {
-                let y: f64 = (0..d).map(|i| (x[i] - at.alpha * self.means[k][i]) * self.axes[k][i * d + j]).sum();
+                let y: f64 =
+                    (0..d).map(|i| (x[i] - at.alpha * self.means[k][i]) * self.axes[k][i * d + j]).sum();
                 let v = at.alpha * at.alpha * self.variances[k][j] + at.sigma * at.sigma;
                 logit -= 0.5 * (y * y / v + v.ln());
                 (0..d).for_each(|i| pull[i] += self.axes[k][i * d + j] * y / v);
@@ -271,6 +295,7 @@ fn log_sum_exp(values: &[f64]) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests read on the host")]
 mod tests {
     use super::*;
     use candle_core::{DType, Device};
@@ -317,7 +342,11 @@ mod tests {
     #[test]
     fn score_is_the_gradient_of_the_log_density() {
         let (m, h) = (skew(), 1e-5);
-        for at in [Kernel { alpha: 1.0, sigma: 0.01 }, Kernel { alpha: 0.4, sigma: 0.9 }, Kernel { alpha: 1.0, sigma: 7.0 }] {
+        for at in [
+            Kernel { alpha: 1.0, sigma: 0.01 },
+            Kernel { alpha: 0.4, sigma: 0.9 },
+            Kernel { alpha: 1.0, sigma: 7.0 },
+        ] {
             for x in [[0.1, 0.3], [-1.2, 0.6], [2.0, -1.0]] {
                 let s = m.score(&x, at);
                 for i in 0..2 {
@@ -336,7 +365,8 @@ mod tests {
     fn tensors_agree_with_the_host() {
         let m = skew();
         let points = [[0.1, 0.3], [-1.2, 0.6], [2.0, -1.0], [40.0, -3.0]];
-        let kernels = [(1.0, 0.01), (0.4, 0.9), (1.0, 7.0), (0.9, 0.3)].map(|(alpha, sigma)| Kernel { alpha, sigma });
+        let kernels =
+            [(1.0, 0.01), (0.4, 0.9), (1.0, 7.0), (0.9, 0.3)].map(|(alpha, sigma)| Kernel { alpha, sigma });
         let x = Tensor::new(&points, &Device::Cpu).unwrap();
         for at in kernels.iter().map(|k| vec![*k]).chain([kernels.to_vec()]) {
             let raw: Vec<Vec<f64>> = m.raw(&x, &at).unwrap().to_vec2().unwrap();

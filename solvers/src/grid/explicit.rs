@@ -32,7 +32,11 @@ impl Spacing for Explicit {
             return Err(Error::parameter("times", self.times.first(), format!("not exceed T = {end}")));
         }
         if steps != self.times.len() {
-            return Err(Error::parameter("steps", steps, format!("be {}, one less than the times", self.times.len())));
+            return Err(Error::parameter(
+                "steps",
+                steps,
+                format!("be {}, one less than the times", self.times.len()),
+            ));
         }
         Ok(self.times.clone())
     }

@@ -46,6 +46,7 @@ fn nodes(span: Span, steps: usize, node: impl Fn(f64) -> f64) -> Result<Grid> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Step;
     use crate::sde::{Edm, SubVp, Use, Ve, Vp, VpCosine};
 
     #[test]
@@ -57,8 +58,12 @@ mod tests {
             Box::new(SubVp::default()),
             Box::new(Edm::default()),
         ];
-        let grids: [Box<dyn Spacing>; 4] =
-            [Box::new(UniformT), Box::new(UniformLogSnr), Box::new(Karras::new(7.0).unwrap()), Box::new(Quadratic)];
+        let grids: [Box<dyn Spacing>; 4] = [
+            Box::new(UniformT),
+            Box::new(UniformLogSnr),
+            Box::new(Karras::new(7.0).unwrap()),
+            Box::new(Quadratic),
+        ];
         for sde in &sdes {
             for of in [Use::Sampling, Use::Likelihood] {
                 let span = sde.span(of);
@@ -66,7 +71,7 @@ mod tests {
                     for steps in [1, 2, 7, 1000] {
                         let g = grid.grid(&**sde, span, steps).unwrap();
                         assert_eq!((g.len(), g.first(), g.last()), (steps, span.end, span.start));
-                        let total: f64 = g.steps().map(|s| s.dt()).sum();
+                        let total: f64 = g.steps().map(Step::dt).sum();
                         assert!((total - (span.start - span.end)).abs() < 1e-12 * span.end);
                     }
                     assert!(grid.grid(&**sde, span, 0).is_err());
@@ -93,8 +98,8 @@ mod tests {
     #[test]
     fn karras_golden_values() {
         let golden = [
-            80.0, 57.585985, 40.785574, 28.374585, 19.352453, 12.910082, 8.400935, 5.315195, 3.256822, 1.923340,
-            1.088171, 0.585348, 0.296442, 0.139516, 0.059947, 0.022935, 0.007528, 0.002,
+            80.0, 57.585985, 40.785574, 28.374585, 19.352453, 12.910082, 8.400935, 5.315195, 3.256822,
+            1.923340, 1.088171, 0.585348, 0.296442, 0.139516, 0.059947, 0.022935, 0.007528, 0.002,
         ];
         let edm = Edm::default();
         let grid = Karras::new(7.0).unwrap().grid(&edm, edm.span(Use::Sampling), 17).unwrap();

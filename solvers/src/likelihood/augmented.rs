@@ -57,9 +57,9 @@ impl Ode for Augmented<'_> {
         let at: Vec<_> = t.iter().map(|&t| self.problem.sde.kernel(t)).collect();
         let directions: Vec<Tensor> = match self.divergence {
             Divergence::Exact => (0..dim).map(|i| axis(i, rows, dim, state)).collect::<Result<_>>()?,
-            Divergence::Hutchinson { .. } => {
-                (0..k).map(|i| Ok(state.narrow(1, dim + k + i * dim, dim)?.contiguous()?)).collect::<Result<_>>()?
-            }
+            Divergence::Hutchinson { .. } => (0..k)
+                .map(|i| Ok(state.narrow(1, dim + k + i * dim, dim)?.contiguous()?))
+                .collect::<Result<_>>()?,
         };
         let (raw, slopes) = self.problem.model.raw_jvp(&x, &directions, &at)?;
         let target = self.problem.model.target();

@@ -108,7 +108,13 @@ impl Flow<'_> {
     ///
     /// # Errors
     /// Those of the method and the model; and if the model offers no derivative, or there are no probes.
-    pub fn log_density(&self, x: &Tensor, divergence: Divergence, key: &Key, first: u64) -> Result<LogDensity> {
+    pub fn log_density(
+        &self,
+        x: &Tensor,
+        divergence: Divergence,
+        key: &Key,
+        first: u64,
+    ) -> Result<LogDensity> {
         let (rows, dim) = x.dims2()?;
         if dim != self.problem.model.dim() {
             return Err(Error::shape("the points", format!("(B, {})", self.problem.model.dim()), x.dims()));

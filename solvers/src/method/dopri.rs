@@ -108,16 +108,44 @@ impl Dopri {
             Order::Five => {
                 let (safety, beta, least, most) = (0.9, 0.04, 0.2, 10.0);
                 let mut solver = Dopri5::from_param(
-                    system, 0.0, length, length, y0, rtol, atol, safety, beta, least, most, length, 0.0, MOST_STEPS,
-                    u32::MAX, sparse,
+                    system,
+                    0.0,
+                    length,
+                    length,
+                    y0,
+                    rtol,
+                    atol,
+                    safety,
+                    beta,
+                    least,
+                    most,
+                    length,
+                    0.0,
+                    MOST_STEPS,
+                    u32::MAX,
+                    sparse,
                 );
                 (solver.integrate(), solver.y_out().last().cloned())
             }
             Order::Eight => {
                 let (safety, beta, least, most) = (0.9, 0.0, 0.333, 6.0);
                 let mut solver = Dop853::from_param(
-                    system, 0.0, length, length, y0, rtol, atol, safety, beta, least, most, length, 0.0, MOST_STEPS,
-                    u32::MAX, sparse,
+                    system,
+                    0.0,
+                    length,
+                    length,
+                    y0,
+                    rtol,
+                    atol,
+                    safety,
+                    beta,
+                    least,
+                    most,
+                    length,
+                    0.0,
+                    MOST_STEPS,
+                    u32::MAX,
+                    sparse,
                 );
                 (solver.integrate(), solver.y_out().last().cloned())
             }
@@ -165,7 +193,8 @@ impl Rows<'_> {
         let (s, length) = (y[y.len() - 1], self.step.dt().abs());
         let t = if s >= length { self.step.to } else { self.step.from + s.copysign(self.step.dt()) };
         let x = model::tensor(self.restore(y), (self.rows.len(), self.rows[0].len()), self.like)?;
-        let v: Vec<f64> = self.ode.velocity(&x, &[t])?.narrow(1, 0, self.columns)?.flatten_all()?.to_vec1()?;
+        let v: Vec<f64> =
+            self.ode.velocity(&x, &[t])?.narrow(1, 0, self.columns)?.flatten_all()?.to_vec1()?;
         Ok(v.into_iter().map(|v| v * self.step.dt().signum()).chain([1.0]).collect())
     }
 }

@@ -23,7 +23,11 @@ impl PredictorCorrector {
     /// If the predictor chooses its own steps: there would be no nodes to correct at.
     pub fn new(predictor: Box<dyn Method>, corrector: Langevin) -> Result<Self> {
         if predictor.adaptive() {
-            return Err(Error::parameter("predictor", "adaptive", "be a method of fixed steps, such as reverse-diffusion"));
+            return Err(Error::parameter(
+                "predictor",
+                "adaptive",
+                "be a method of fixed steps, such as reverse-diffusion",
+            ));
         }
         Ok(Self { predictor, corrector })
     }

@@ -73,7 +73,8 @@ impl OdeMethod for Rk45 {
         let mut run = Run { method: *self, ode, step, columns: ode.controlled(width) };
         let slope = ode.velocity(x, &[step.from])?;
         let lengths = run.first_steps(x, &slope)?;
-        let walkers = lengths.into_iter().enumerate().map(|(row, h)| Walker { row, s: 0.0, h, rejected: false });
+        let walkers =
+            lengths.into_iter().enumerate().map(|(row, h)| Walker { row, s: 0.0, h, rejected: false });
         let mut walkers: Vec<Walker> = walkers.collect();
         let (mut x, mut slope) = (x.clone(), slope);
         let mut arrived: Vec<(usize, Tensor)> = Vec::with_capacity(rows);
@@ -172,7 +173,10 @@ impl Run<'_> {
     }
 
     /// Root mean squares of  value / (atol + rtol size)  over the controlled columns, per row, on the host.
-    #[expect(clippy::disallowed_methods, reason = "the adaptive controller decides on the host: one read an attempt")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the adaptive controller decides on the host: one read an attempt"
+    )]
     fn norms(&self, value: &Tensor, size: &Tensor) -> Result<Vec<f64>> {
         let scale = size.affine(self.method.rtol, self.method.atol)?;
         let ratio = (value / scale)?.narrow(1, 0, self.columns)?.to_dtype(candle_core::DType::F64)?;

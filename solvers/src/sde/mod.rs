@@ -204,7 +204,8 @@ mod tests {
         for sde in all() {
             let (span, s) = (sde.span(Use::Sampling), sde.span(Use::Sampling).start);
             let (m, t) = (0.3 * span.end, 0.8 * span.end);
-            let ((a1, v1), (a2, v2), (a, v)) = (sde.transition(s, m), sde.transition(m, t), sde.transition(s, t));
+            let ((a1, v1), (a2, v2), (a, v)) =
+                (sde.transition(s, m), sde.transition(m, t), sde.transition(s, t));
             assert!((a1 * a2 - a).abs() < 1e-12 * a);
             assert!((a2 * a2 * v1 + v2 - v).abs() < 1e-10 * v);
         }
