@@ -239,7 +239,7 @@ mod tests {
         }
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "no temporary file stays");
         assert!(std::fs::read_to_string(dir.path().join("a.csv")).unwrap().starts_with("x0,x1,x2\n0.1,"));
-        assert_eq!(std::fs::read(dir.path().join("a.npy")).unwrap().len() % 64, 48 % 64);
+        assert_eq!(std::fs::read(dir.path().join("a.npy")).unwrap().len() % 64, 48);
         for bad in ["a.txt", "a", "no/such/folder/a.csv"] {
             assert!(write_points(&dir.path().join(bad), &points, None).is_err());
         }

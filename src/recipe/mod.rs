@@ -344,7 +344,7 @@ fn train(s: &Section) -> Result<TrainConfig> {
     let config = TrainConfig {
         steps: s.integer("steps", 6000, 1)?,
         batch: s.integer("batch", 256, 1)? as usize,
-        rate: above("rate", 5e-3)?,
+        rate: above("rate", 6e-3)?,
         warmup: s.integer("warmup", 100, 0)?,
         cosine: s.choice("schedule", &[("cosine", true), ("constant", false)], "cosine")?,
         ema: unit("ema", 0.999)?,

@@ -262,7 +262,8 @@ fn density(
     Ok(plot::density(stem, &title, &field)?)
 }
 
-/// Paths of every method at its largest step count, and the flow's for adaptive ones, which keep no steps.
+/// Paths of every method at its largest step count, and the flow's for adaptive ones, which keep no steps. Where the noise is much wider
+/// than the data (VE), each state is divided by its own deviation, √(α² σ_d² + σ²)/σ_d, or nothing would be seen.
 fn trajectories(
     recipe: &Recipe,
     d: usize,
@@ -277,6 +278,11 @@ fn trajectories(
     let nodes = spacing.grid(&*sde.it, sde.it.span(Use::Sampling), steps)?;
     let problem = Problem { sde: &*sde.it, model: &*model.score };
     let key = Key::root(recipe.seeds[0]);
+    let points = recipe.data[d].0.it.sample(&Key::root(0).branch("range"), 0, 2000);
+    let deviation = points.values().iter().map(|v| v * v).sum::<f64>() / points.values().len() as f64;
+    let deviation = deviation.sqrt();
+    let wide = sde.it.kernel(nodes.first()).sigma > 5.0 * deviation;
+    let shrink = |t: f64| if wide { deviation / sde.it.kernel(t).deviation(deviation) } else { 1.0 };
     let mut panels: Vec<(String, Vec<Vec<[f64; 2]>>)> = Vec::new();
     let rk4 = OdeFlow(RungeKutta::RK4);
     for method in &recipe.methods {
@@ -290,18 +296,19 @@ fn trajectories(
         let mut watch = Trajectory { states: vec![start.clone()] };
         sampler.run(start, &Stream::new(&key, 0), &mut watch)?;
         let mut paths = vec![Vec::new(); PATHS];
-        for state in &watch.states {
+        for (state, &t) in watch.states.iter().zip(grid.times()) {
             let rows: Vec<f64> = state.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
             let rows = Points::new(2, rows);
             let rows = model.standardise.as_ref().map_or_else(|| rows.clone(), |m| m.undo(&rows));
             for (path, row) in paths.iter_mut().zip(rows.rows()) {
-                path.push([row[0], row[1]]);
+                path.push([shrink(t) * row[0], shrink(t) * row[1]]);
             }
         }
         panels.push((label, paths));
     }
     let panels: Vec<TrajectoryPanel<'_>> =
         panels.iter().map(|(title, paths)| TrajectoryPanel { title, paths }).collect();
-    let title = format!("{steps} steps from noise to {} under {}", recipe.data[d].0.label, sde.label);
+    let scaled = if wide { ", each state divided by its deviation" } else { "" };
+    let title = format!("{steps} steps from noise to {} under {}{scaled}", recipe.data[d].0.label, sde.label);
     Ok(plot::trajectories(stem, &title, &panels)?)
 }
