@@ -102,7 +102,7 @@ fn likelihood(summary: &[Summary], data: &str) -> String {
         return String::new();
     }
     let mut table = fresh();
-    table.set_header(["sde", "NLL (nats)", "bits/dim", "truth (nats)", "evaluations per point"]);
+    table.set_header(["sde", "NLL (nats)", "bits/dim", "above the truth (nats)", "evaluations per point"]);
     for r in &rows {
         let other =
             |metric: &str| summary.iter().find(|s| s.data == data && s.sde == r.sde && s.metric == metric);
@@ -113,7 +113,7 @@ fn likelihood(summary: &[Summary], data: &str) -> String {
             r.sde.clone(),
             shown(Some(r)),
             shown(other("bits-per-dimension")),
-            shown(other("nll-of-the-truth")),
+            shown(other("nll-gap")),
             format!("{:.0}", r.evals),
         ]);
     }

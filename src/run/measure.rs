@@ -142,7 +142,7 @@ fn excess_loss(
 }
 
 /// The negative log-likelihood of held-out points for every data set and SDE, in nats and bits per dimension, and the truth where it
-/// is known: the mean of −log p of the same points under the data's own density, smoothed to ε.
+/// is known: the mean of −log p of the same points under the data's own density, and the gap between the two.
 pub(super) fn likelihoods(recipe: &Recipe, models: &[Vec<Model>], place: &Place<'_>) -> Result<Vec<Record>> {
     let Some(spec) = &recipe.likelihood else { return Ok(vec![]) };
     let method =
@@ -194,6 +194,7 @@ pub(super) fn likelihoods(recipe: &Recipe, models: &[Vec<Model>], place: &Place<
                         ..label.clone()
                     };
                     records.push(floor.record("nll-of-the-truth", mean(&truth)));
+                    records.push(label.record("nll-gap", nll - mean(&truth)));
                 }
                 bar.inc(1);
             }
