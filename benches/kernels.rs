@@ -8,7 +8,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use tweedie::data::eight_gaussians;
+use tweedie::data::{Data, EightGaussians};
 use tweedie::net::{Mlp, MlpConfig};
 use tweedie::recipe::{Recipe, Section, named};
 use tweedie::registry::METHODS;
@@ -29,7 +29,8 @@ fn network() -> Mlp {
 }
 
 fn scores(c: &mut Criterion) {
-    let (net, mixture, vp) = (network(), eight_gaussians(2.0, 0.2).unwrap().0, Vp::default());
+    let (net, mixture, vp) =
+        (network(), EightGaussians::new(2.0, 0.2).unwrap().mixture().unwrap().clone(), Vp::default());
     let x = Tensor::from_vec(Key::root(1).normals(0, 0, ROWS, 2), (ROWS, 2), &Device::Cpu)
         .unwrap()
         .to_dtype(DType::F32)

@@ -12,8 +12,8 @@ use tweedie_solvers::method::{
 use tweedie_solvers::sde::{Edm, LinearSde, SubVp, Ve, Vp, VpCosine};
 
 use crate::data::{
-    Checkerboard, Curve, Data, Empirical, GaussianMixture, Pinwheel, Shape, eight_gaussians,
-    twenty_five_gaussians,
+    Checkerboard, Circles, Data, EightGaussians, Empirical, GaussianMixture, Pinwheel, Ring, Rings, SCurve,
+    SwissRoll, TwentyFiveGaussians, TwoMoons, TwoSpirals,
 };
 use crate::error::{Error, Result, suggest};
 use crate::files::read_points;
@@ -243,14 +243,20 @@ pub const GRIDS: Shelf<dyn Spacing> = Shelf {
 pub const DATA: Shelf<dyn Data> = Shelf {
     what: "data set",
     entries: &[
-        Entry { name: "two-moons", about: "two half circles", build: |s| curve(s, Shape::TwoMoons, 0.1) },
+        Entry {
+            name: "two-moons",
+            about: "two half circles",
+            build: |s| Ok(Box::new(TwoMoons::new(s.number("noise", 0.1)?).map_err(|e| s.wrap(e))?)),
+        },
         Entry {
             name: "eight-gaussians",
             about: "eight modes on a circle (FFJORD)",
             build: |s| {
-                let (radius, deviation) =
-                    (s.number("radius", 8f64.sqrt())?, s.number("deviation", 0.125f64.sqrt())?);
-                Ok(Box::new(eight_gaussians(radius, deviation).map_err(|e| s.wrap(e))?))
+                let (radius, deviation) = (
+                    s.number("radius", EightGaussians::RADIUS)?,
+                    s.number("deviation", EightGaussians::DEVIATION)?,
+                );
+                Ok(Box::new(EightGaussians::new(radius, deviation).map_err(|e| s.wrap(e))?))
             },
         },
         Entry {
@@ -258,7 +264,7 @@ pub const DATA: Shelf<dyn Data> = Shelf {
             about: "a 5 × 5 grid of narrow modes",
             build: |s| {
                 let (spacing, deviation) = (s.number("spacing", 2.0)?, s.number("deviation", 0.05)?);
-                Ok(Box::new(twenty_five_gaussians(spacing, deviation).map_err(|e| s.wrap(e))?))
+                Ok(Box::new(TwentyFiveGaussians::new(spacing, deviation).map_err(|e| s.wrap(e))?))
             },
         },
         Entry {
@@ -269,30 +275,44 @@ pub const DATA: Shelf<dyn Data> = Shelf {
         Entry {
             name: "swiss-roll",
             about: "a spiral, denser inside",
-            build: |s| curve(s, Shape::SwissRoll, 0.1),
+            build: |s| Ok(Box::new(SwissRoll::new(s.number("noise", 0.2)?).map_err(|e| s.wrap(e))?)),
         },
         Entry {
             name: "two-spirals",
             about: "two spirals, each the other turned by π",
-            build: |s| curve(s, Shape::TwoSpirals, 0.1),
+            build: |s| Ok(Box::new(TwoSpirals::new(s.number("noise", 0.1)?).map_err(|e| s.wrap(e))?)),
         },
         Entry {
             name: "circles",
             about: "two circles about one centre",
-            build: |s| curve(s, Shape::Circles { inner: s.number("inner", 0.5)? }, 0.08),
+            build: |s| {
+                let (factor, noise) = (s.number("factor", 0.5)?, s.number("noise", 0.08)?);
+                Ok(Box::new(Circles::new(factor, noise).map_err(|e| s.wrap(e))?))
+            },
         },
         Entry {
             name: "rings",
             about: "four circles about one centre",
-            build: |s| curve(s, Shape::Rings, 0.24),
+            build: |s| Ok(Box::new(Rings::new(s.number("noise", 0.08)?).map_err(|e| s.wrap(e))?)),
         },
         Entry {
             name: "pinwheel",
             about: "five bent arms",
             build: |s| Ok(Box::new(Pinwheel::new(s.number("scale", 2.0)?).map_err(|e| s.wrap(e))?)),
         },
-        Entry { name: "s-curve", about: "two arcs joined as an S", build: |s| curve(s, Shape::SCurve, 0.1) },
-        Entry { name: "ring", about: "one circle", build: |s| curve(s, Shape::Ring, 0.1) },
+        Entry {
+            name: "s-curve",
+            about: "two arcs joined as an S",
+            build: |s| Ok(Box::new(SCurve::new(s.number("noise", 0.1)?).map_err(|e| s.wrap(e))?)),
+        },
+        Entry {
+            name: "ring",
+            about: "one circle",
+            build: |s| {
+                let (radius, noise) = (s.number("radius", 1.0)?, s.number("noise", 0.1)?);
+                Ok(Box::new(Ring::new(radius, noise).map_err(|e| s.wrap(e))?))
+            },
+        },
         Entry {
             name: "mixture",
             about: "a Gaussian mixture, given",
@@ -313,15 +333,11 @@ pub const DATA: Shelf<dyn Data> = Shelf {
                     return Err(s.missing("file"));
                 }
                 let points = read_points(Path::new(&file))?;
-                Ok(Box::new(Empirical::new(points).map_err(|e| s.wrap(e))?))
+                Ok(Box::new(Empirical::new(points, file).map_err(|e| s.wrap(e))?))
             },
         },
     ],
 };
-
-fn curve(s: &Section, shape: Shape, noise: f64) -> Result<Box<dyn Data>> {
-    Ok(Box::new(Curve::new(shape, s.number("noise", noise)?).map_err(|e| s.wrap(e))?))
-}
 
 /// Distances between samples and data.
 pub const METRICS: Shelf<dyn Metric> = Shelf {

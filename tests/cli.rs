@@ -122,7 +122,7 @@ fn point_files_with_mistakes() {
     let cases: [(&str, &str, &[&str]); 6] = [
         ("p.csv", "1,2\n3\n", &["p.csv", "line 2"]),
         ("p.csv", "1,2\n3,x\n", &["p.csv", "line 2, column 2", "`x`"]),
-        ("p.csv", "1,2\n3,nan\n", &["`nan`", "not a finite number"]),
+        ("p.csv", "1,2\n3,nan\n", &["`nan`", "is not finite"]),
         ("p.csv", "1,2,3\n", &["dimension 3, the model 2"]),
         ("p.txt", "1,2\n", &["p.txt", ".csv or .npy"]),
         ("p.npy", "not numpy", &["p.npy", "np.save"]),

@@ -14,7 +14,7 @@ use tweedie_solvers::sde::{LinearSde, Use};
 use super::models::EXACT;
 use super::record::{DATA, Label, Record};
 use super::{Drawn, Model, Place, densities};
-use crate::data::Data;
+use crate::data::{Curve, Data};
 use crate::error::{Error, Result};
 use crate::metrics::Modes;
 use crate::recipe::Recipe;
@@ -151,6 +151,13 @@ pub(super) fn likelihoods(recipe: &Recipe, models: &[Vec<Model>], place: &Place<
         place.progress.bar("likelihood", (recipe.data.len() * recipe.sdes.len() * recipe.seeds.len()) as u64);
     let mut records = Vec::new();
     for ((data, _), models) in recipe.data.iter().zip(models) {
+        let clean = Kernel { alpha: 1.0, sigma: 0.0 };
+        let line = data.it.curve().and_then(Curve::density);
+        let exact = |point: &[f64]| match (data.it.mixture(), &line) {
+            (Some(mixture), _) => Some(mixture.log_density(point, clean)),
+            (None, Some(line)) => Some(line.log_density(point, clean)),
+            (None, None) => None,
+        };
         for (sde, model) in recipe.sdes.iter().zip(models) {
             let span = sde.it.span(Use::Likelihood);
             let grid = if method.adaptive() {
@@ -184,15 +191,9 @@ pub(super) fn likelihoods(recipe: &Recipe, models: &[Vec<Model>], place: &Place<
                         mean(&errors.iter().map(|e| e * e).collect::<Vec<_>>()) / errors.len() as f64;
                     records.push(label.record("nll-probe-error", pooled.sqrt()));
                 }
-                if let Some(mixture) = data.it.mixture() {
-                    let at = Kernel { alpha: 1.0, sigma: 0.0 };
-                    let truth: Vec<f64> = points.rows().map(|p| -mixture.log_density(p, at)).collect();
-                    let floor = Label {
-                        sde: sde.label.clone(),
-                        model: DATA.into(),
-                        method: DATA.into(),
-                        ..label.clone()
-                    };
+                let truth: Option<Vec<f64>> = points.rows().map(|p| exact(p).map(|log_p| -log_p)).collect();
+                if let Some(truth) = truth {
+                    let floor = Label { model: DATA.into(), method: DATA.into(), ..label.clone() };
                     records.push(floor.record("nll-of-the-truth", mean(&truth)));
                     records.push(label.record("nll-gap", nll - mean(&truth)));
                 }

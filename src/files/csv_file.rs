@@ -1,0 +1,90 @@
+//! Points as comma-separated text.
+
+use super::Points;
+
+/// One line per row. A first row none of whose cells is a number is a header.
+pub(super) fn parse(bytes: &[u8]) -> Result<Points, String> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(bytes);
+    let (mut record, mut values, mut shape) = (csv::StringRecord::new(), Vec::new(), None);
+    loop {
+        // Invalid text is the only error of a reader of bytes in memory with rows of any length.
+        let more = reader
+            .read_record(&mut record)
+            .map_err(|e| format!("line {} is not UTF-8 text", line_of(bytes, e.position())))?;
+        if !more {
+            break;
+        }
+        let line = || line_of(bytes, record.position());
+        let numbers = record.iter().filter(|cell| cell.parse::<f64>().is_ok()).count();
+        if shape.is_none() && numbers == 0 {
+            if let Some(i) = record.iter().position(str::is_empty) {
+                let unnamed = format!("line {}, column {}: the header has no name here", line(), i + 1);
+                return Err(unnamed + "; if pandas wrote its index, save with df.to_csv(path, index=False)");
+            }
+            shape = Some((record.len(), line()));
+            continue;
+        }
+        let first = shape.is_none();
+        let (dim, reference) = *shape.get_or_insert_with(|| (record.len(), line()));
+        if record.len() != dim {
+            return Err(format!(
+                "line {} has {} cells, but line {reference} has {dim}; every row must have as many",
+                line(),
+                record.len()
+            ));
+        }
+        for (column, cell) in record.iter().enumerate() {
+            let rule = match cell.parse::<f64>() {
+                Ok(v) if v.is_finite() => {
+                    values.push(v);
+                    continue;
+                }
+                Ok(_) => "is not finite; points must be",
+                Err(_) if first => {
+                    "is not a number, though others in this line are; a header must hold names only"
+                }
+                Err(_) => "is not a number; cells are numbers such as -1.5e-3, separated by commas",
+            };
+            return Err(format!("line {}, column {}: `{cell}` {rule}", line(), column + 1));
+        }
+    }
+    match shape {
+        Some((dim, _)) if !values.is_empty() => Ok(Points::new(dim, values)),
+        Some(_) => {
+            Err("there is a header, but no points follow it; write one point per line, such as 0.5,-1.2"
+                .into())
+        }
+        None => Err("the file is empty; write one point per line, such as 0.5,-1.2".into()),
+    }
+}
+
+/// The line of a record, from 1; the position that `csv` gives lies before the empty lines that it skips.
+fn line_of(bytes: &[u8], position: Option<&csv::Position>) -> usize {
+    let from = position.map_or(0, |p| p.byte() as usize).min(bytes.len());
+    let skipped = bytes[from..].iter().take_while(|b| matches!(b, b'\n' | b'\r')).count();
+    1 + bytes[..from + skipped].iter().filter(|b| **b == b'\n').count()
+}
+
+pub(super) fn format(points: &Points, columns: Option<&[String]>) -> Result<Vec<u8>, String> {
+    let names =
+        columns.map_or_else(|| (0..points.dim()).map(|j| format!("x{j}")).collect(), <[String]>::to_vec);
+    if names.len() != points.dim() {
+        return Err(format!(
+            "{} column names were given for points of {} coordinates",
+            names.len(),
+            points.dim()
+        ));
+    }
+    if let Some(name) = names.iter().find(|n| n.trim().is_empty() || n.trim().parse::<f64>().is_ok()) {
+        return Err(format!(
+            "`{name}` cannot be the name of a column; a name must not be empty or read as a number"
+        ));
+    }
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut put = |cells: Vec<String>| writer.write_record(cells).map_err(|e| e.to_string());
+    put(names)?;
+    points.rows().try_for_each(|row| put(row.iter().map(|v| format!("{v:?}")).collect()))?;
+    writer.into_inner().map_err(|e| e.to_string())
+}
