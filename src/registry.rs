@@ -209,7 +209,7 @@ fn langevin(s: &Section) -> Result<Langevin> {
     let norm = s.choice("norm", &names, "kernel")?;
     let fixed = s.optional("step-size", "set by snr")?;
     let rule = fixed.map_or(Rule::Snr { snr, norm }, Rule::Fixed);
-    let corrections = s.integer("corrections", 1, 1)? as usize;
+    let corrections = s.integer("corrections", 1, 1..=10_000)? as usize;
     Langevin::new(rule, corrections).map_err(|e| s.wrap(e))
 }
 
@@ -348,7 +348,8 @@ pub const METRICS: Shelf<dyn Metric> = Shelf {
             about: "sliced 2-Wasserstein distance",
             build: |s| {
                 Ok(Box::new(
-                    SlicedW2::new(s.integer("projections", 128, 1)? as usize, 0).map_err(|e| s.wrap(e))?,
+                    SlicedW2::new(s.integer("projections", 128, 1..=100_000)? as usize, 0)
+                        .map_err(|e| s.wrap(e))?,
                 ))
             },
         },

@@ -61,7 +61,7 @@ const MIXTURE: &str = "weights = [0.5, 0.5]\nmeans = [[-1.0, 0.0], [1.0, 0.0]]\n
 #[test]
 fn recipes_with_mistakes() {
     let bench = Bench::new();
-    let cases: [(&str, &[&str]); 27] = [
+    let cases: [(&str, &[&str]); 29] = [
         ("sde = \"vpp\"", &["r.toml", "there is no sde `vpp`", "did you mean `vp`"]),
         ("method = \"huen\"", &["there is no method `huen`", "did you mean `heun`"]),
         ("data = \"two-moon\"", &["`two-moon`", "`two-moons`"]),
@@ -76,6 +76,8 @@ fn recipes_with_mistakes() {
         ("samples = 2.5", &["samples = 2.5", "whole number"]),
         ("steps = 0", &["steps = 0", "1 or more"]),
         ("steps = [10, 0]", &["steps = 0"]),
+        ("steps = 1000000000000", &["steps = 1000000000000", "1000000 or less"]),
+        ("[model]\nwidth = 1000000000", &["model.width = 1000000000", "from 1 to 16384"]),
         ("steps = []", &["steps = []"]),
         ("seed = -1", &["seed = -1"]),
         ("sde = { name = \"vp\", beta-min = -0.1 }", &["sde.beta-min = -0.1", "above 0"]),

@@ -88,8 +88,10 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
     };
     let divergence = match a.divergence.as_str() {
         "exact" => Divergence::Exact,
-        "hutchinson" if a.probes > 0 => Divergence::Hutchinson { probes: a.probes, law },
-        "hutchinson" => return Err(Error::Input("--probes 0, but it must be 1 or more".into())),
+        "hutchinson" if (1..=10_000).contains(&a.probes) => Divergence::Hutchinson { probes: a.probes, law },
+        "hutchinson" => {
+            return Err(Error::Input(format!("--probes {}, but it must be from 1 to 10000", a.probes)));
+        }
         other => return Err(Error::Input(format!("--divergence {other}: known are exact and hutchinson"))),
     };
     let typed_sde = a.sde.as_deref().map(|typed| choose(&SDES, "sde", typed)).transpose()?;

@@ -62,8 +62,8 @@ pub(super) fn sample(a: &Arguments) -> Result<()> {
         "f64" => DType::F64,
         other => return Err(Error::Input(format!("--dtype {other}: known are f32 and f64"))),
     };
-    if a.count == 0 {
-        return Err(Error::Input("-n 0, but it must be 1 or more".into()));
+    if a.count == 0 || a.count > 100_000_000 {
+        return Err(Error::Input(format!("-n {}, but it must be from 1 to 100000000", a.count)));
     }
     if let Some(init) = &a.init {
         must_exist("--init", init)?;

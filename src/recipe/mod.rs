@@ -144,7 +144,7 @@ impl Recipe {
         let top = Section::new(file, "", table.clone());
         let about = top.text("about", "")?;
         let (seeds, samples) =
-            (expand::integers(&top, "seed", 0)?, top.integer("samples", 1000, 1)? as usize);
+            (expand::integers(&top, "seed", 0)?, top.integer("samples", 1000, 1..=100_000_000)? as usize);
         let dtype = top.choice("dtype", &[("f32", DType::F32), ("f64", DType::F64)], "f32")?;
         let finish = top.choice("finish", &[("stop", Finish::Stop), ("denoise", Finish::Denoise)], "stop")?;
         let sections = expand::choices(&top, "data", "two-moons")?;
@@ -176,7 +176,7 @@ impl Recipe {
         let section = top.section("train")?;
         let train_sde = section.has("sde").then(|| section.nested("sde", "each its own")).transpose()?;
         let train_sde = train_sde.map(|s| one(&s, |s| SDES.build(s))).transpose()?;
-        let checkpoint_every = section.integer("checkpoint-every", 1000, 1)?;
+        let checkpoint_every = section.integer("checkpoint-every", 1000, 1..=u64::MAX)?;
         let train = train(&section)?;
         let likelihood = if top.has("likelihood") || wants_nll {
             Some(likelihood(&top.section("likelihood")?)?)
@@ -301,9 +301,9 @@ fn model(s: &Section) -> Result<ModelSpec> {
             let sigma_data = s.optional("sigma-data", "the data's")?;
             let config = MlpConfig {
                 dim: 2,
-                width: s.integer("width", plain.width as u64, 1)? as usize,
-                depth: s.integer("depth", plain.depth as u64, 0)? as usize,
-                embedding: s.integer("embedding", plain.embedding as u64, 2)? as usize,
+                width: s.integer("width", plain.width as u64, 1..=16_384)? as usize,
+                depth: s.integer("depth", plain.depth as u64, 0..=256)? as usize,
+                embedding: s.integer("embedding", plain.embedding as u64, 2..=16_384)? as usize,
                 scale: s.number("fourier-scale", plain.scale)?,
                 prediction: s.choice("prediction", &Prediction::NAMES, "edm")?,
                 sigma_data: sigma_data.unwrap_or(1.0),
@@ -342,10 +342,10 @@ fn train(s: &Section) -> Result<TrainConfig> {
         within(key, v, v.is_finite() && v >= 0.0, "be a finite number, 0 or above")
     };
     let config = TrainConfig {
-        steps: s.integer("steps", 6000, 1)?,
-        batch: s.integer("batch", 256, 1)? as usize,
+        steps: s.integer("steps", 6000, 1..=u64::MAX)?,
+        batch: s.integer("batch", 256, 1..=10_000_000)? as usize,
         rate: above("rate", 6e-3)?,
-        warmup: s.integer("warmup", 100, 0)?,
+        warmup: s.integer("warmup", 100, 0..=u64::MAX)?,
         cosine: s.choice("schedule", &[("cosine", true), ("constant", false)], "cosine")?,
         ema: unit("ema", 0.999)?,
         weighting: s.choice("weighting", &Weighting::NAMES, "noise")?,
@@ -364,7 +364,7 @@ fn train(s: &Section) -> Result<TrainConfig> {
             weight_decay: not_below("weight-decay", adam.weight_decay)?,
             clip: not_below("clip", adam.clip)?,
         },
-        seed: s.integer("seed", 0, 0)?,
+        seed: s.integer("seed", 0, 0..=u64::MAX)?,
     };
     s.finish()?;
     Ok(config)
@@ -388,14 +388,14 @@ fn likelihood(s: &Section) -> Result<LikelihoodSpec> {
             &[("rademacher", Probe::Rademacher), ("gaussian", Probe::Gaussian)],
             "rademacher",
         )?;
-        Divergence::Hutchinson { probes: s.integer("probes", 8, 1)? as usize, law }
+        Divergence::Hutchinson { probes: s.integer("probes", 8, 1..=10_000)? as usize, law }
     };
     let spec = LikelihoodSpec {
         method,
         grid: one(&s.nested("grid", "uniform-log-snr")?, |s| GRIDS.build(s))?,
-        steps: s.integer("steps", 100, 1)? as usize,
+        steps: s.integer("steps", 100, 1..=1_000_000)? as usize,
         divergence,
-        points: s.integer("points", 500, 2)? as usize,
+        points: s.integer("points", 500, 2..=100_000_000)? as usize,
     };
     s.finish()?;
     Ok(spec)

@@ -2,6 +2,7 @@
 //! asked for together with its default, the reader of an empty table is also the list of options that `tweedie list` prints.
 
 use std::cell::RefCell;
+use std::ops::RangeInclusive;
 
 use toml::{Table, Value};
 
@@ -100,15 +101,21 @@ impl Section {
         }
     }
 
-    /// A whole number of at least `least`, or its default.
+    /// A whole number in a range, or its default.
     ///
     /// # Errors
     /// If the value is not such.
-    pub fn integer(&self, key: &'static str, default: u64, least: u64) -> Result<u64> {
+    pub fn integer(&self, key: &'static str, default: u64, within: RangeInclusive<u64>) -> Result<u64> {
         match self.ask(key, default.to_string()) {
             None => Ok(default),
-            Some(Value::Integer(v)) if u64::try_from(*v).is_ok_and(|v| v >= least) => Ok(*v as u64),
-            Some(other) => Err(self.broken(key, other, &format!("be a whole number, {least} or more"))),
+            Some(Value::Integer(v)) if u64::try_from(*v).is_ok_and(|v| within.contains(&v)) => Ok(*v as u64),
+            Some(other) => {
+                let rule = match (*within.start(), *within.end()) {
+                    (least, u64::MAX) => format!("be a whole number, {least} or more"),
+                    (least, most) => format!("be a whole number from {least} to {most}"),
+                };
+                Err(self.broken(key, other, &rule))
+            }
         }
     }
 

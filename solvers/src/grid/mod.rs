@@ -34,10 +34,16 @@ pub trait Spacing: Send + Sync + Debug {
     }
 }
 
+/// More steps than anyone takes: beyond it a grid would fill the memory.
+const MOST_STEPS: usize = 1_000_000;
+
 /// N+1 nodes from `node(i/N)` for i = 0 … N, with the two ends put in place exactly.
 fn nodes(span: Span, steps: usize, node: impl Fn(f64) -> f64) -> Result<Grid> {
     if steps == 0 {
         return Err(Error::parameter("steps", 0, "be 1 or more"));
+    }
+    if steps > MOST_STEPS {
+        return Err(Error::parameter("steps", steps, format!("be {MOST_STEPS} or less")));
     }
     let inner = (1..steps).map(|i| node(i as f64 / steps as f64));
     Grid::new(std::iter::once(span.end).chain(inner).chain([span.start]).collect())
