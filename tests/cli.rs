@@ -100,6 +100,27 @@ fn recipes_with_mistakes() {
         bench.refuses(&["run", path.to_str().unwrap()], parts);
         std::fs::remove_file(path).unwrap();
     }
+    let exact = "data = \"eight-gaussians\"\nmodel = \"exact\"\n";
+    for (extra, parts) in [
+        ("samples = 20000\nmetrics = \"w2\"", &["samples = 20000", "10000"][..]),
+        ("samples = 1\nmetrics = \"energy\"", &["samples = 1", "2 samples"]),
+        (
+            "[likelihood]\nmethod = \"heun\"\ngrid = { name = \"explicit\", times = [0.5, 0.1] }",
+            &["likelihood.grid", "must start at T = 1"],
+        ),
+    ] {
+        let path = bench.write("r.toml", format!("{exact}{extra}"));
+        bench.refuses(&["run", path.to_str().unwrap()], parts);
+        std::fs::remove_file(path).unwrap();
+    }
+    let path = bench.write("r.toml", exact);
+    bench.refuses(&["train", path.to_str().unwrap()], &["nothing to train"]);
+    bench.refuses(
+        &["run", path.to_str().unwrap(), "--threads", "1000000"],
+        &["--threads 1000000", "1 to 1024"],
+    );
+    let missing = "model={name=\"saved\", path=\"nope\"}";
+    bench.refuses(&["run", path.to_str().unwrap(), "--set", missing], &["nope"]);
     bench.refuses(&["run", "no.toml"], &["no.toml", "cannot be read", "experiments/"]);
     let path = bench.write("r.toml", "model = { name = \"exact\" }");
     bench.refuses(&["run", path.to_str().unwrap()], &["exact", "two-moons", "mlp"]);

@@ -103,3 +103,30 @@ fn a_run_leaves_what_it_promises() {
             && number(best, "evals") > 20.0
     );
 }
+
+/// Things that print alike keep labels, files and rows of their own; and an adaptive method takes the ends of an explicit grid.
+#[test]
+fn like_labels_are_told_apart() {
+    let mixture = |at: f64| {
+        format!(
+            "{{ name = \"mixture\", weights = [1.0], means = [[{at}, 0.0]], covs = [[[1.0, 0.0], [0.0, 1.0]]] }}"
+        )
+    };
+    let text = format!(
+        "data = [{}, {}]\nmodel = \"exact\"\nmethod = [\"heun\", \"rk45\"]\nsamples = 20\nfigures = false\ngrid = [{{ name = \"explicit\", times = \
+         [1.0, 0.1] }}, {{ name = \"explicit\", times = [1.0, 0.2] }}]",
+        mixture(0.0),
+        mixture(9.0)
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let recipe = Recipe::build("r".into(), "r.toml", text.parse().unwrap()).unwrap();
+    let labels: Vec<&str> = recipe.data.iter().map(|(d, _)| d.label.as_str()).collect();
+    assert!(labels[0] != labels[1] && recipe.grids[0].label != recipe.grids[1].label, "{labels:?}");
+    let progress = tweedie::report::Progress::default();
+    let device = candle_core::Device::Cpu;
+    let place = tweedie::run::Place { out: dir.path(), device: &device, resume: false, progress: &progress };
+    let outcome = tweedie::run::run(&recipe, &place).unwrap();
+    // 2 data sets × (heun on 2 grids + rk45).
+    assert_eq!(std::fs::read_dir(dir.path().join("samples")).unwrap().count(), 6);
+    assert!(outcome.summary.iter().filter(|r| r.method != "data").all(|r| r.seeds == 1));
+}

@@ -116,6 +116,13 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
     } else {
         spacing.grid(&*sde, span, spacing.fixed_steps().unwrap_or(a.steps))?
     };
+    if grid.first() < span.end {
+        let (at, end) = (grid.first(), span.end);
+        return Err(Error::Input(format!(
+            "--grid {}: it starts at {at}, but it must start at T = {end}, where the prior is",
+            a.grid
+        )));
+    }
     let flow = Flow { problem: Problem { sde: &*sde, model: &*score.model }, method: ode, grid: &grid };
     let found =
         densities(flow, divergence, &points, score.standardise.as_ref(), &Key::root(a.seed), &device)?;
@@ -137,7 +144,7 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
         "{n} points in {}: NLL {mean:.4} ± {spread:.4} nats (one standard error of the mean), {bits:.4} bits per dimension, \
          {evals:.0} evaluations each; the density is that at t = {}",
         a.out.display(),
-        span.start
+        grid.last()
     ));
     let bad = found.log_p.iter().filter(|p| !p.is_finite()).count();
     if bad > 0 {

@@ -59,8 +59,8 @@ impl Machine {
                     Error::Input(format!("--device {}: there is no such device; {known}", self.device))
                 },
             )?;
-        if self.threads == Some(0) {
-            return Err(Error::Input("--threads 0, but it must be 1 or more".into()));
+        if let Some(n) = self.threads.filter(|n| !(1..=1024).contains(n)) {
+            return Err(Error::Input(format!("--threads {n}, but it must be from 1 to 1024")));
         }
         // A pool of this size; it fails only if one is there already, as in tests, and then that one serves.
         let threads =

@@ -36,8 +36,14 @@ const OURS: [&str; 7] =
     ["manifest.json", "results.csv", "summary.csv", "timings.csv", "samples", "figures", "models"];
 
 impl Arguments {
-    fn prepare(&self) -> Result<(Recipe, PathBuf, candle_core::Device)> {
+    fn prepare(&self, training: bool) -> Result<(Recipe, PathBuf, candle_core::Device)> {
         let recipe = Recipe::read(&self.recipe, &self.set)?;
+        if training && !matches!(recipe.model, ModelSpec::Mlp { .. }) {
+            return Err(Error::Input(format!(
+                "{}: model.name must be mlp, there is nothing to train",
+                recipe.file
+            )));
+        }
         let device = self.machine.open()?;
         let out = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&recipe.name));
         if out.exists() && !self.resume {
@@ -60,6 +66,18 @@ impl Arguments {
                     out.display()
                 )));
             }
+        }
+        if let (true, ModelSpec::Saved(path)) = (self.overwrite, &recipe.model)
+            && path
+                .canonicalize()
+                .ok()
+                .zip(out.canonicalize().ok())
+                .is_some_and(|(model, out)| model.starts_with(out))
+        {
+            return Err(Error::Input(format!(
+                "{}: --overwrite would remove the model that the recipe uses; take another --out",
+                out.display()
+            )));
         }
         if self.resume && !out.join("models").exists() {
             return Err(Error::Input(format!(
@@ -91,7 +109,7 @@ impl Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
-    let (recipe, out, device) = arguments.prepare()?;
+    let (recipe, out, device) = arguments.prepare(false)?;
     let progress = Progress::default();
     let place = Place { out: &out, device: &device, resume: arguments.resume, progress: &progress };
     let outcome = run::run(&recipe, &place)?;
@@ -118,13 +136,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 pub(super) fn train(arguments: &Arguments) -> Result<()> {
-    let (recipe, out, device) = arguments.prepare()?;
-    if !matches!(recipe.model, ModelSpec::Mlp { .. }) {
-        return Err(Error::Input(format!(
-            "{}: model.name must be mlp, there is nothing to train",
-            recipe.file
-        )));
-    }
+    let (recipe, out, device) = arguments.prepare(true)?;
     let progress = Progress::default();
     let place = Place { out: &out, device: &device, resume: arguments.resume, progress: &progress };
     let models = run::train_all(&recipe, &place)?;

@@ -95,7 +95,7 @@ fn label_of(table: &Table) -> String {
     };
     let options: Vec<String> = table
         .iter()
-        .filter(|(k, _)| k.as_str() != "name" && k.as_str() != "standardise")
+        .filter(|(k, _)| k.as_str() != "name")
         .map(|(k, v)| format!("{k}={}", shown(v)))
         .collect();
     if options.is_empty() { name.to_owned() } else { format!("{name}({})", options.join(", ")) }

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::metrics::Metric;
 use crate::net::{MlpConfig, Prediction};
 use crate::registry::{DATA, GRIDS, METHODS, METRICS, NLL, SDES};
-use crate::train::{AdamConfig, TimeLaw, TrainConfig, Weighting};
+use crate::train::{AdamConfig, Checkpoint, TimeLaw, TrainConfig, Weighting};
 
 pub use expand::override_key;
 pub use section::{Section, named};
@@ -172,7 +172,7 @@ impl Recipe {
         metric_sections.retain(|s| s.table().get("name").and_then(Value::as_str) != Some(NLL));
         let wants_nll = metric_sections.len() < count;
         let metrics = named_all(&metric_sections, |s| METRICS.build(s))?;
-        let model = model(&top.section("model")?)?;
+        let model = model(&top.nested("model", "mlp")?)?;
         let section = top.section("train")?;
         let train_sde = section.has("sde").then(|| section.nested("sde", "each its own")).transpose()?;
         let train_sde = train_sde.map(|s| one(&s, |s| SDES.build(s))).transpose()?;
@@ -187,6 +187,12 @@ impl Recipe {
         top.section("likelihood")?;
         let (figures, save_samples) = (top.boolean("figures", true)?, top.boolean("save-samples", true)?);
         top.finish()?;
+        let (mut data, mut sdes, mut methods, mut grids, mut metrics) = (data, sdes, methods, grids, metrics);
+        distinct(data.iter_mut().map(|(d, _)| &mut d.label));
+        distinct(sdes.iter_mut().map(|s| &mut s.label));
+        distinct(methods.iter_mut().map(|m| &mut m.label));
+        distinct(grids.iter_mut().map(|g| &mut g.label));
+        distinct(metrics.iter_mut().map(|m| &mut m.label));
         let recipe = Self {
             name,
             file: file.to_owned(),
@@ -226,6 +232,36 @@ impl Recipe {
                 }
             }
         }
+        self.check_likelihood()?;
+        if let ModelSpec::Saved(path) = &self.model {
+            let found = Checkpoint::load(path)?;
+            if let Some((data, _)) = self.data.iter().find(|(data, _)| data.it.dim() != found.net.dim) {
+                return Err(Error::Input(format!(
+                    "{}: model.path = {}: this model is of {}-dimensional points, {} is of {}",
+                    self.file,
+                    path.display(),
+                    found.net.dim,
+                    data.label,
+                    data.it.dim()
+                )));
+            }
+        }
+        for metric in &self.metrics {
+            let most = if metric.label == "w2" { 10_000 } else { usize::MAX };
+            if self.samples < 2 || self.samples > most {
+                let rule = format!(
+                    "the metric {} needs 2 samples or more, and w2 takes 10000 at most",
+                    metric.label
+                );
+                return Err(Error::Input(format!("{}: samples = {}: {rule}", self.file, self.samples)));
+            }
+        }
+        for (data, standardise) in &self.data {
+            if matches!(self.model, ModelSpec::Mlp { .. }) {
+                coordinates(&*data.it, *standardise)
+                    .map_err(|e| Error::Input(format!("{}: data {}: {e}", self.file, data.label)))?;
+            }
+        }
         for (data, _) in &self.data {
             if matches!(self.model, ModelSpec::Exact) && data.it.mixture().is_none() {
                 return Err(Error::Input(format!(
@@ -241,6 +277,27 @@ impl Recipe {
                         self.file, metric.label, data.label
                     )));
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// The likelihood's grid on every SDE: it must start at T, where the prior is.
+    fn check_likelihood(&self) -> Result<()> {
+        let Some(spec) = self.likelihood.as_ref().filter(|spec| !spec.method.it.adaptive()) else {
+            return Ok(());
+        };
+        for sde in &self.sdes {
+            let span = sde.it.span(Use::Likelihood);
+            let place = format!("{}: likelihood.grid {} on {}", self.file, spec.grid.label, sde.label);
+            let grid = spec.grid.it.grid(&*sde.it, span, spec.grid.it.fixed_steps().unwrap_or(spec.steps));
+            let grid = grid.map_err(|e| Error::Input(format!("{place}: {e}")))?;
+            if grid.first() < span.end {
+                return Err(Error::Input(format!(
+                    "{place}: it starts at {}, but it must start at T = {}",
+                    grid.first(),
+                    span.end
+                )));
             }
         }
         Ok(())
@@ -271,6 +328,19 @@ pub fn coordinates(data: &dyn Data, standardise: bool) -> Result<(Option<Standar
     let fitted = Standardise::fit(&points)?;
     let mean_square = fitted.deviation.iter().map(|s| s * s).sum::<f64>() / fitted.deviation.len() as f64;
     Ok(if standardise { (Some(fitted), 1.0) } else { (None, mean_square.sqrt()) })
+}
+
+/// Numbers the labels that occur before: lists are not spelled out in labels, so two mixtures would share one.
+fn distinct<'a>(labels: impl Iterator<Item = &'a mut String>) {
+    let mut seen: Vec<String> = Vec::new();
+    for label in labels {
+        let plain = label.clone();
+        let before = seen.iter().filter(|s| **s == plain).count();
+        if before > 0 {
+            label.push_str(&format!("#{}", before + 1));
+        }
+        seen.push(plain);
+    }
 }
 
 fn one<T: ?Sized>(section: &Section, build: impl Fn(&Section) -> Result<Box<T>>) -> Result<Named<T>> {

@@ -163,7 +163,7 @@ pub(super) fn likelihoods(recipe: &Recipe, models: &[Vec<Model>], place: &Place<
             let grid = if method.adaptive() {
                 Grid::new(vec![span.end, span.start])?
             } else {
-                spec.grid.it.grid(&*sde.it, span, spec.steps)?
+                spec.grid.it.grid(&*sde.it, span, spec.grid.it.fixed_steps().unwrap_or(spec.steps))?
             };
             let problem = Problem { sde: &*sde.it, model: &*model.score };
             for &seed in &recipe.seeds {

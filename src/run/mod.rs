@@ -145,7 +145,7 @@ pub fn run(recipe: &Recipe, place: &Place<'_>) -> Result<Outcome> {
             &*sde.it,
             &*recipe.grids[job.grid].it,
             &*recipe.methods[job.method].it,
-            job.steps.unwrap_or(1),
+            job.steps.or(recipe.grids[job.grid].it.fixed_steps()).unwrap_or(1),
         )?;
         let problem = Problem { sde: &*sde.it, model: &*model.score };
         let target =

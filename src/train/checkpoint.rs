@@ -147,6 +147,19 @@ impl Checkpoint {
         if header.format != FORMAT {
             return Err(format!("it has format {}, this program reads format {FORMAT}", header.format));
         }
+        if header.net.depth > 256 {
+            return Err(format!("it has depth {}, more than 256", header.net.depth));
+        }
+        header.net.clone().checked().map_err(|e| e.to_string())?;
+        let fits = |s: &Standardise| {
+            let lengths = s.mean.len() == header.net.dim && s.deviation.len() == header.net.dim;
+            lengths
+                && s.mean.iter().all(|m| m.is_finite())
+                && s.deviation.iter().all(|d| d.is_finite() && *d > 0.0)
+        };
+        if !header.standardise.as_ref().is_none_or(fits) {
+            return Err("its standardisation does not fit the dimension, or is not finite and above 0".into());
+        }
         let read = |name: &str, shape: &[usize]| {
             let view = file.tensor(name).map_err(|_| format!("it lacks the tensor {name}"))?;
             if view.dtype() != safetensors::Dtype::F32 || view.shape() != shape {
