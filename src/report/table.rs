@@ -3,6 +3,8 @@
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table};
 
+use tweedie_solvers::integrate::Finish;
+
 use crate::recipe::Recipe;
 use crate::registry::NLL;
 use crate::run::Summary;
@@ -47,8 +49,13 @@ fn quality(recipe: &Recipe, summary: &[Summary], data: &str, sde: &str, metric: 
         let cells =
             columns.iter().map(|c| mine.iter().find(|r| r.steps == *c).map_or_else(String::new, |r| cell(r)));
         let name = if several { format!("{method}, {grid}") } else { method.to_owned() };
+        // The final denoising is one more, whatever the steps.
+        let last = f64::from(u8::from(recipe.finish == Finish::Denoise));
         let evals = match mine[0].steps {
-            Some(n) => format!("{:.3}/step", mine[0].evals / n as f64).replace(".000", ""),
+            Some(n) => {
+                let more = if last > 0.0 { " + 1" } else { "" };
+                format!("{:.3}/step{more}", (mine[0].evals - last) / n as f64).replace(".000", "")
+            }
             None => format!("{:.0}", mine[0].evals),
         };
         table.add_row([name, evals].into_iter().chain(cells));
@@ -74,7 +81,7 @@ fn cell(r: &Summary) -> String {
     format!("{}{mark}", spread(r.mean, r.high.map(|h| h - r.mean)))
 }
 
-/// A mean and half its interval, to three digits of the mean or the thousandth, whichever is coarser.
+/// A mean and half its interval, to three digits of the mean, or to four places where it is below 0.01.
 fn spread(mean: f64, half: Option<f64>) -> String {
     let digits = match mean.abs() {
         m if m >= 100.0 => 0,

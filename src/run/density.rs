@@ -17,7 +17,7 @@ pub struct Densities {
     pub log_p: Vec<f64>,
     /// Standard errors over the probes, where there are two or more.
     pub standard_error: Option<Vec<f64>>,
-    /// Evaluations per point, one number for each point of a piece.
+    /// Evaluations for each point: the mean over the 250 points that were solved together, whose work an adaptive method divides unevenly.
     pub evals: Vec<f64>,
 }
 

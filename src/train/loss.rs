@@ -42,7 +42,7 @@ pub enum TimeLaw {
 }
 
 /// `count` times for step `step`: the i-th quantile is (u + i)/count mod 1 with one uniform u, and the factor by which the loss of
-/// each must be divided so that its expectation is that of a uniform t.
+/// each is divided: under `Importance` that makes its expectation the uniform one; `LogNormal` is a weighting of its own, with factor 1.
 pub fn draw_times(
     law: TimeLaw,
     sde: &dyn LinearSde,
