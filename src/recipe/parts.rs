@@ -1,0 +1,119 @@
+//! The tables of a recipe that hold numbers rather than choices: `[model]`, `[train]` and `[likelihood]`, with their defaults.
+
+use std::path::PathBuf;
+
+use tweedie_solvers::likelihood::{Divergence, Probe};
+
+use super::{LikelihoodSpec, ModelSpec, Section, one};
+use crate::error::Result;
+use crate::net::{MlpConfig, Prediction};
+use crate::registry::{GRIDS, METHODS};
+use crate::train::{AdamConfig, TimeLaw, TrainConfig, Weighting};
+
+pub(super) fn model(s: &Section) -> Result<ModelSpec> {
+    let kind = s.choice("name", &[("mlp", 0), ("exact", 1), ("saved", 2)], "mlp")?;
+    let spec = match kind {
+        0 => {
+            let plain = MlpConfig::reference(2);
+            let sigma_data = s.optional("sigma-data", "the data's")?;
+            let config = MlpConfig {
+                dim: 2,
+                width: s.integer("width", plain.width as u64, 1..=16_384)? as usize,
+                depth: s.integer("depth", plain.depth as u64, 0..=256)? as usize,
+                embedding: s.integer("embedding", plain.embedding as u64, 2..=16_384)? as usize,
+                scale: s.number("fourier-scale", plain.scale)?,
+                prediction: s.choice("prediction", &Prediction::NAMES, "edm")?,
+                sigma_data: sigma_data.unwrap_or(1.0),
+            };
+            ModelSpec::Mlp { config: config.checked().map_err(|e| s.wrap(e))?, sigma_data }
+        }
+        1 => ModelSpec::Exact,
+        _ => {
+            let path = s.text("path", "")?;
+            if path.is_empty() {
+                return Err(s.missing("path"));
+            }
+            ModelSpec::Saved(PathBuf::from(path))
+        }
+    };
+    s.finish()?;
+    Ok(spec)
+}
+
+pub(super) fn train(s: &Section) -> Result<TrainConfig> {
+    let adam = AdamConfig::default();
+    let times = s.choice("times", &[("uniform", 0), ("log-normal", 1), ("importance", 2)], "uniform")?;
+    let within = |key: &'static str, value: f64, ok: bool, rule: &str| {
+        if ok { Ok(value) } else { Err(s.broken(key, value, rule)) }
+    };
+    let unit = |key: &'static str, default: f64| {
+        let v = s.number(key, default)?;
+        within(key, v, (0.0..1.0).contains(&v), "lie in [0, 1)")
+    };
+    let above = |key: &'static str, default: f64| {
+        let v = s.number(key, default)?;
+        within(key, v, v.is_finite() && v > 0.0, "be a finite number above 0")
+    };
+    let not_below = |key: &'static str, default: f64| {
+        let v = s.number(key, default)?;
+        within(key, v, v.is_finite() && v >= 0.0, "be a finite number, 0 or above")
+    };
+    let config = TrainConfig {
+        steps: s.integer("steps", 6000, 1..=u64::MAX)?,
+        batch: s.integer("batch", 256, 1..=10_000_000)? as usize,
+        rate: above("rate", 6e-3)?,
+        warmup: s.integer("warmup", 100, 0..=u64::MAX)?,
+        cosine: s.choice("schedule", &[("cosine", true), ("constant", false)], "cosine")?,
+        ema: unit("ema", 0.999)?,
+        weighting: s.choice("weighting", &Weighting::NAMES, "noise")?,
+        times: match times {
+            0 => TimeLaw::Uniform,
+            1 => TimeLaw::LogNormal {
+                mean: s.number("times-mean", -1.2)?,
+                deviation: above("times-deviation", 1.2)?,
+            },
+            _ => TimeLaw::Importance,
+        },
+        adam: AdamConfig {
+            beta1: unit("beta1", adam.beta1)?,
+            beta2: unit("beta2", adam.beta2)?,
+            epsilon: above("adam-epsilon", adam.epsilon)?,
+            weight_decay: not_below("weight-decay", adam.weight_decay)?,
+            clip: not_below("clip", adam.clip)?,
+        },
+        seed: s.integer("seed", 0, 0..=u64::MAX)?,
+    };
+    s.finish()?;
+    Ok(config)
+}
+
+pub(super) fn likelihood(s: &Section) -> Result<LikelihoodSpec> {
+    let method = one(&s.nested("method", "rk45")?, |s| METHODS.build(s))?;
+    if method.it.ode().is_none() {
+        return Err(s.broken(
+            "method",
+            &method.label,
+            "solve the probability flow: euler, heun, rk4, rk45, dopri5 or dop853",
+        ));
+    }
+    let exact = s.choice("divergence", &[("exact", true), ("hutchinson", false)], "exact")?;
+    let divergence = if exact {
+        Divergence::Exact
+    } else {
+        let law = s.choice(
+            "probe",
+            &[("rademacher", Probe::Rademacher), ("gaussian", Probe::Gaussian)],
+            "rademacher",
+        )?;
+        Divergence::Hutchinson { probes: s.integer("probes", 8, 1..=10_000)? as usize, law }
+    };
+    let spec = LikelihoodSpec {
+        method,
+        grid: one(&s.nested("grid", "uniform-log-snr")?, |s| GRIDS.build(s))?,
+        steps: s.integer("steps", 100, 1..=1_000_000)? as usize,
+        divergence,
+        points: s.integer("points", 500, 2..=100_000_000)? as usize,
+    };
+    s.finish()?;
+    Ok(spec)
+}
