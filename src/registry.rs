@@ -34,6 +34,8 @@ pub struct Entry<T: ?Sized> {
 #[derive(Debug)]
 pub struct Shelf<T: ?Sized + 'static> {
     what: &'static str,
+    /// Names that can stand in their place and are made elsewhere.
+    elsewhere: &'static [&'static str],
     /// In the order in which they are listed.
     pub entries: &'static [Entry<T>],
 }
@@ -55,7 +57,7 @@ impl<T: ?Sized> Shelf<T> {
         }
         let entry = self.entries.iter().find(|e| e.name == name);
         let entry = entry.ok_or_else(|| {
-            let known = suggest(&name, self.names());
+            let known = suggest(&name, self.names().chain(self.elsewhere.iter().copied()));
             Error::Input(format!("{}: there is no {} `{name}`; {known}", section.file(), self.what))
         })?;
         let built = (entry.build)(section)?;
@@ -75,6 +77,7 @@ impl<T: ?Sized> Shelf<T> {
 /// Forward diffusions.
 pub const SDES: Shelf<dyn LinearSde> = Shelf {
     what: "sde",
+    elsewhere: &[],
     entries: &[
         Entry {
             name: "vp",
@@ -125,6 +128,7 @@ pub const SDES: Shelf<dyn LinearSde> = Shelf {
 /// Samplers.
 pub const METHODS: Shelf<dyn Method> = Shelf {
     what: "method",
+    elsewhere: &[],
     entries: &[
         Entry {
             name: "euler-maruyama",
@@ -204,11 +208,16 @@ fn dopri(s: &Section, order: DopriOrder) -> Result<Box<dyn Method>> {
 }
 
 fn langevin(s: &Section) -> Result<Langevin> {
-    let snr = s.number("snr", 0.16)?;
-    let names = [("kernel", Norm::Kernel), ("batch", Norm::Batch), ("sample", Norm::Sample)];
-    let norm = s.choice("norm", &names, "kernel")?;
-    let fixed = s.optional("step-size", "set by snr")?;
-    let rule = fixed.map_or(Rule::Snr { snr, norm }, Rule::Fixed);
+    let rule = match s.optional("step-size", "set by snr")? {
+        Some(size) => {
+            s.excluded(&["snr", "norm"], "be left out where step-size is given")?;
+            Rule::Fixed(size)
+        }
+        None => {
+            let names = [("kernel", Norm::Kernel), ("batch", Norm::Batch), ("sample", Norm::Sample)];
+            Rule::Snr { snr: s.number("snr", 0.16)?, norm: s.choice("norm", &names, "kernel")? }
+        }
+    };
     let corrections = s.integer("corrections", 1, 1..=10_000)? as usize;
     Langevin::new(rule, corrections).map_err(|e| s.wrap(e))
 }
@@ -216,6 +225,7 @@ fn langevin(s: &Section) -> Result<Langevin> {
 /// Time grids.
 pub const GRIDS: Shelf<dyn Spacing> = Shelf {
     what: "grid",
+    elsewhere: &[],
     entries: &[
         Entry { name: "uniform-t", about: "equal steps of t", build: |_| Ok(Box::new(UniformT)) },
         Entry {
@@ -242,6 +252,7 @@ pub const GRIDS: Shelf<dyn Spacing> = Shelf {
 /// Data sets.
 pub const DATA: Shelf<dyn Data> = Shelf {
     what: "data set",
+    elsewhere: &[],
     entries: &[
         Entry {
             name: "two-moons",
@@ -342,6 +353,7 @@ pub const DATA: Shelf<dyn Data> = Shelf {
 /// Distances between samples and data.
 pub const METRICS: Shelf<dyn Metric> = Shelf {
     what: "metric",
+    elsewhere: &[NLL],
     entries: &[
         Entry {
             name: "sliced-w2",

@@ -12,6 +12,8 @@ fn every_shipped_recipe_is_understood() {
     for path in recipes {
         let recipe = Recipe::read(path, &[]).unwrap_or_else(|e| panic!("{e}"));
         assert!(!recipe.about.is_empty(), "{}: a recipe says what it is about", path.display());
+        let again = Recipe::build("again".into(), "again.toml", recipe.table.clone()).unwrap();
+        assert_eq!(again.table, recipe.table, "{}", path.display());
     }
 }
 
@@ -29,7 +31,7 @@ fn a_run_leaves_what_it_promises() {
         \"w2\", \"energy\", \"mmd\", \"mode-coverage\", \"mode-weights\", \"nll\"]\nmodel = { name = \"exact\" }\n[likelihood]\nmethod = \
         \"rk4\"\nsteps = 20\npoints = 20\ndivergence = \"hutchinson\"\nprobes = 2\n";
     std::fs::write(&recipe, text).unwrap();
-    let run = |threads: &str, out: &str| {
+    let run = |recipe: &Path, threads: &str, out: &str| {
         let out = dir.path().join(out);
         let done = std::process::Command::new(env!("CARGO_BIN_EXE_tweedie"))
             .args([
@@ -47,8 +49,18 @@ fn a_run_leaves_what_it_promises() {
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         (out, String::from_utf8(done.stdout).unwrap())
     };
-    let (one, table) = run("1", "one");
-    let (two, _) = run("2", "two");
+    let (one, table) = run(&recipe, "1", "one");
+    let read =
+        |path: &Path| serde_json::from_slice::<serde_json::Value>(&std::fs::read(path).unwrap()).unwrap();
+    let manifest = read(&one.join("manifest.json"));
+    // The manifest's recipe, which spells out every default, repeats the run; on two threads this time.
+    let spelled: toml::Table = serde_json::from_value(manifest["recipe"].clone()).unwrap();
+    assert!(!spelled.contains_key("train") && spelled["dtype"].as_str() == Some("f32"));
+    let full = dir.path().join("full.toml");
+    std::fs::write(&full, spelled.to_string()).unwrap();
+    let (two, _) = run(&full, "2", "two");
+    assert_eq!(read(&two.join("manifest.json"))["recipe"], manifest["recipe"]);
+    assert!(manifest["packages"]["candle-core"].as_str().unwrap().starts_with("0."));
     assert!(table.contains("sliced-w2 of 300 samples of eight-gaussians under ve; floor"));
     assert!(table.contains("euler-maruyama(lambda=0.5), karras") && table.contains("adaptive"));
     let wanted = ["data", "sde", "model", "method", "grid", "steps", "evals", "seed", "metric", "value"];
@@ -83,8 +95,6 @@ fn a_run_leaves_what_it_promises() {
             "{stem} {figures:?}"
         );
     }
-    let manifest: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(one.join("manifest.json")).unwrap()).unwrap();
     assert_eq!(
         (manifest["finished"].as_bool(), manifest["recipe"]["samples"].as_i64()),
         (Some(true), Some(300))

@@ -31,6 +31,18 @@ impl<'a> Counted<'a> {
         self.rows.load(Ordering::Relaxed)
     }
 
+    /// The evaluations of each of `rows` rows so far: equal shares, or shares by visits where rows differ.
+    pub fn per_row(&self, rows: usize, visits: Option<&[u64]>) -> Vec<f64> {
+        let total = self.rows() as f64;
+        match visits {
+            Some(visits) => {
+                let all = visits.iter().sum::<u64>() as f64;
+                visits.iter().map(|&v| total * v as f64 / all).collect()
+            }
+            None => vec![total / rows.max(1) as f64; rows],
+        }
+    }
+
     fn add(&self, x: &Tensor, times: usize) -> Result<()> {
         self.rows.fetch_add((x.dim(0)? * times) as u64, Ordering::Relaxed);
         Ok(())

@@ -32,13 +32,29 @@ impl Problem<'_> {
     }
 }
 
+/// When a velocity is asked, and for which rows: adaptive methods drop the rows that have arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct At<'a> {
+    /// One time for the batch, or one for each row.
+    pub t: &'a [f64],
+    /// The numbers of the rows in the batch that the solve began with; `None` while all of them are there.
+    pub rows: Option<&'a [usize]>,
+}
+
+impl<'a> At<'a> {
+    /// The whole batch, at one time or at one for each row.
+    pub fn all(t: &'a [f64]) -> Self {
+        Self { t, rows: None }
+    }
+}
+
 /// dx = v(x, t) dt.
 pub trait Ode: Send + Sync {
-    /// v(x, t) for x of shape (B, W), at one time or at one for each row.
+    /// v(x, t) for x of shape (B, W).
     ///
     /// # Errors
     /// If the model or a tensor operation fails.
-    fn velocity(&self, x: &Tensor, t: &[f64]) -> Result<Tensor>;
+    fn velocity(&self, x: &Tensor, at: At<'_>) -> Result<Tensor>;
 
     /// How many leading columns of the state an adaptive method controls; the others never change.
     fn controlled(&self, width: usize) -> usize {
@@ -72,7 +88,7 @@ impl Sde for Reverse<'_> {
 pub struct ProbabilityFlow<'a>(pub Problem<'a>);
 
 impl Ode for ProbabilityFlow<'_> {
-    fn velocity(&self, x: &Tensor, t: &[f64]) -> Result<Tensor> {
-        self.0.predict(x, t)?.read_rows(t.iter().map(|&t| self.0.sde.kernel_rate(t)))
+    fn velocity(&self, x: &Tensor, at: At<'_>) -> Result<Tensor> {
+        self.0.predict(x, at.t)?.read_rows(at.t.iter().map(|&t| self.0.sde.kernel_rate(t)))
     }
 }

@@ -60,8 +60,8 @@ pub struct Sampler<'a> {
 pub struct Solution {
     /// The samples, (B, D).
     pub x: Tensor,
-    /// Evaluations of the model, counted at the model, per sample (for adaptive methods, which differ by sample, the mean).
-    pub evals: f64,
+    /// Evaluations of the model for each sample, counted at the model.
+    pub evals: Vec<f64>,
 }
 
 impl Sampler<'_> {
@@ -90,11 +90,15 @@ impl Sampler<'_> {
         let rows = x.dim(0)?;
         let counted = Counted::new(self.problem.model);
         let problem = Problem { sde: self.problem.sde, model: &counted };
-        let mut x = integrate(&mut *self.method.stepper(problem)?, x, self.grid, noise, watch)?;
+        let mut stepper = self.method.stepper(problem)?;
+        let mut x = integrate(&mut *stepper, x, self.grid, noise, watch)?;
+        let mut evals = counted.per_row(rows, stepper.visits());
         if self.finish == Finish::Denoise {
-            x = problem.predict(&x, &[self.grid.last()])?.denoised()?.detach();
+            let last = Counted::new(self.problem.model);
+            x = Problem { model: &last, ..problem }.predict(&x, &[self.grid.last()])?.denoised()?.detach();
+            evals.iter_mut().zip(last.per_row(rows, None)).for_each(|(n, last)| *n += last);
         }
-        Ok(Solution { x, evals: counted.rows() as f64 / rows.max(1) as f64 })
+        Ok(Solution { x, evals })
     }
 }
 

@@ -7,13 +7,14 @@ use serde::Serialize;
 use tweedie_solvers::Key;
 use tweedie_solvers::clock::Grid;
 use tweedie_solvers::dynamics::Problem;
-use tweedie_solvers::likelihood::{Divergence, Flow, Probe, bits_per_dimension};
+use tweedie_solvers::likelihood::{Divergence, Flow, bits_per_dimension};
 use tweedie_solvers::sde::Use;
 
 use super::target::{Source, choose};
-use super::{Machine, must_exist, say};
+use super::{Machine, must_exist, one_of, say};
 use crate::error::{Error, Result};
 use crate::files::{check_suffix, read_points};
+use crate::recipe::PROBES;
 use crate::registry::{GRIDS, METHODS, SDES};
 use crate::run::densities;
 
@@ -81,19 +82,13 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
         ))
     })?;
     let spacing = choose(&GRIDS, "grid", &a.grid)?;
-    let law = match a.probe.as_str() {
-        "rademacher" => Probe::Rademacher,
-        "gaussian" => Probe::Gaussian,
-        other => return Err(Error::Input(format!("--probe {other}: known are rademacher and gaussian"))),
-    };
-    let divergence = match a.divergence.as_str() {
-        "exact" => Divergence::Exact,
-        "hutchinson" if (1..=10_000).contains(&a.probes) => Divergence::Hutchinson { probes: a.probes, law },
-        "hutchinson" => {
-            return Err(Error::Input(format!("--probes {}, but it must be from 1 to 10000", a.probes)));
-        }
-        other => return Err(Error::Input(format!("--divergence {other}: known are exact and hutchinson"))),
-    };
+    let law = one_of("--probe", &a.probe, &PROBES)?;
+    let hutchinson = one_of("--divergence", &a.divergence, &[("exact", false), ("hutchinson", true)])?;
+    if !(1..=10_000).contains(&a.probes) {
+        return Err(Error::Input(format!("--probes {}, but it must be from 1 to 10000", a.probes)));
+    }
+    let divergence =
+        if hutchinson { Divergence::Hutchinson { probes: a.probes, law } } else { Divergence::Exact };
     let typed_sde = a.sde.as_deref().map(|typed| choose(&SDES, "sde", typed)).transpose()?;
     let device = a.machine.open()?;
     let score = a.source.open(&device)?;
@@ -138,18 +133,26 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
     let n = rows.len() as f64;
     let mean = -found.log_p.iter().sum::<f64>() / n;
     let spread = (found.log_p.iter().map(|p| (p + mean).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt();
+    let spread = if rows.len() > 1 {
+        format!(" ± {spread:.4} nats (one standard error of the mean)")
+    } else {
+        " nats".into()
+    };
     let bits = bits_per_dimension(-mean, points.dim());
     let evals = found.evals.iter().sum::<f64>() / n;
     say(&format!(
-        "{n} points in {}: NLL {mean:.4} ± {spread:.4} nats (one standard error of the mean), {bits:.4} bits per dimension, \
+        "{n} points in {}: NLL {mean:.4}{spread}, {bits:.4} bits per dimension, \
          {evals:.0} evaluations each; the density is that at t = {}",
         a.out.display(),
         grid.last()
     ));
-    let bad = found.log_p.iter().filter(|p| !p.is_finite()).count();
-    if bad > 0 {
+    if let Some(first) = found.log_p.iter().position(|p| !p.is_finite()) {
+        let bad = found.log_p.iter().filter(|p| !p.is_finite()).count();
         return Err(Error::Run(format!(
-            "{bad} of {n} log-densities are not finite; tighten the tolerances or take more steps"
+            "{bad} of {n} log-densities are not finite, the first that of point {} ({:?}); take tighter tolerances or more steps, or \
+             leave out points this far from the data",
+            first + 1,
+            points.row(first)
         )));
     }
     Ok(())

@@ -51,14 +51,7 @@ struct Machine {
 impl Machine {
     /// Sets the threads up and opens the device.
     fn open(&self) -> Result<Device> {
-        let names = device::Choice::NAMES;
-        let choice =
-            names.iter().find(|(name, _)| *name == self.device).map(|(_, choice)| *choice).ok_or_else(
-                || {
-                    let known = suggest(&self.device, names.iter().map(|(n, _)| *n));
-                    Error::Input(format!("--device {}: there is no such device; {known}", self.device))
-                },
-            )?;
+        let choice = one_of("--device", &self.device, &device::Choice::NAMES)?;
         if let Some(n) = self.threads.filter(|n| !(1..=1024).contains(n)) {
             return Err(Error::Input(format!("--threads {n}, but it must be from 1 to 1024")));
         }
@@ -104,6 +97,15 @@ fn say_wrong(error: &Error) {
 fn say(text: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// One of a few names behind a flag.
+fn one_of<T: Copy>(flag: &str, typed: &str, names: &[(&'static str, T)]) -> Result<T> {
+    let found = names.iter().find(|(name, _)| *name == typed).map(|(_, value)| *value);
+    found.ok_or_else(|| {
+        let known = suggest(typed, names.iter().map(|(name, _)| *name));
+        Error::Input(format!("{flag} {typed}: there is no such name; {known}"))
+    })
 }
 
 /// A file that must be there, said before any work is done.

@@ -117,7 +117,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         say(&format!("{}\n", recipe.about));
     }
     say(&tables(&recipe, &outcome.summary));
-    for note in &outcome.notes {
+    for note in &outcome.diverged {
         say(note);
     }
     say(
@@ -128,10 +128,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         let others: Vec<&str> = recipe.metrics[1..].iter().map(|m| m.label.as_str()).collect();
         say(&format!("The other metrics ({}) are in summary.csv.", others.join(", ")));
     }
-    say(&format!(
-        "Everything is in {}: results.csv, summary.csv, figures/, samples/, models/, manifest.json",
-        out.display()
-    ));
+    let written: Vec<&str> = OURS.into_iter().filter(|name| out.join(name).exists()).collect();
+    say(&format!("Everything is in {}: {}", out.display(), written.join(", ")));
+    if outcome.diverged.len() == outcome.runs {
+        return Err(Error::Run(
+            "every run diverged; take more steps, or grids with shorter steps near the data".into(),
+        ));
+    }
     Ok(())
 }
 

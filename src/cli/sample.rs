@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
-use candle_core::DType;
 use clap::Args;
 use tweedie_solvers::Key;
 use tweedie_solvers::dynamics::Problem;
 use tweedie_solvers::integrate::{Finish, sampling_grid};
 
 use super::target::{Source, choose};
-use super::{Machine, must_exist, say};
+use super::{Machine, must_exist, one_of, say};
 use crate::error::{Error, Result};
 use crate::files::{check_suffix, read_points, write_points};
+use crate::recipe::DTYPES;
 use crate::registry::{GRIDS, METHODS, SDES};
 use crate::run::{Target, draw};
 
@@ -57,11 +57,7 @@ pub(super) fn sample(a: &Arguments) -> Result<()> {
     check_suffix(&a.out)?;
     let method = choose(&METHODS, "method", &a.method)?;
     let spacing = choose(&GRIDS, "grid", &a.grid)?;
-    let dtype = match a.dtype.as_str() {
-        "f32" => DType::F32,
-        "f64" => DType::F64,
-        other => return Err(Error::Input(format!("--dtype {other}: known are f32 and f64"))),
-    };
+    let dtype = one_of("--dtype", &a.dtype, &DTYPES)?;
     if a.count == 0 || a.count > 100_000_000 {
         return Err(Error::Input(format!("-n {}, but it must be from 1 to 100000000", a.count)));
     }

@@ -5,6 +5,9 @@ use super::Points;
 /// One line per row. A first row none of whose cells is a number is a header.
 pub(super) fn parse(bytes: &[u8]) -> Result<Points, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if let Some(line) = open_quote(bytes) {
+        return Err(format!("line {line}: a quote is opened here and never closed"));
+    }
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(bytes);
     let (mut record, mut values, mut shape) = (csv::StringRecord::new(), Vec::new(), None);
@@ -58,6 +61,13 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Points, String> {
         }
         None => Err("the file is empty; write one point per line, such as 0.5,-1.2".into()),
     }
+}
+
+/// The line of the last quote, from 1, where their number is odd.
+fn open_quote(bytes: &[u8]) -> Option<usize> {
+    let quotes = bytes.iter().filter(|b| **b == b'"').count();
+    let last = bytes.iter().rposition(|b| *b == b'"').filter(|_| quotes % 2 == 1)?;
+    Some(1 + bytes[..last].iter().filter(|b| **b == b'\n').count())
 }
 
 /// The line of a record, from 1; the position that `csv` gives lies before the empty lines that it skips.

@@ -28,11 +28,7 @@ pub(super) fn choices(top: &Section, key: &'static str, default: &str) -> Result
                 return Err(top.broken(key, other, "be a name, a table with a `name`, or a list of these"));
             }
         };
-        for table in combinations(&table) {
-            if out.iter().all(|s| *s.table() != table) {
-                out.push(Section::new(top.file(), key, table));
-            }
-        }
+        out.extend(combinations(&table).into_iter().map(|table| Section::new(top.file(), key, table)));
     }
     Ok(out)
 }
@@ -58,8 +54,8 @@ fn combinations(table: &Table) -> Vec<Table> {
     out
 }
 
-/// Whole numbers under a key, one or a list.
-pub(super) fn integers(top: &Section, key: &'static str, default: u64) -> Result<Vec<u64>> {
+/// Whole numbers under a key, `least` or more, one or a list.
+pub(super) fn integers(top: &Section, key: &'static str, default: u64, least: u64) -> Result<Vec<u64>> {
     let items = match top.value(key, &default.to_string()) {
         None => return Ok(vec![default]),
         Some(Value::Array(items)) if items.is_empty() => {
@@ -68,37 +64,16 @@ pub(super) fn integers(top: &Section, key: &'static str, default: u64) -> Result
         Some(Value::Array(items)) => items.clone(),
         Some(one) => vec![one.clone()],
     };
-    let whole = |v: &Value| v.as_integer().and_then(|i| u64::try_from(i).ok());
+    let whole = |v: &Value| v.as_integer().and_then(|i| u64::try_from(i).ok()).filter(|n| *n >= least);
+    let rule = format!("be a whole number, or a list of them, {least} or more");
     let mut out = Vec::new();
     for item in &items {
-        let n = whole(item)
-            .ok_or_else(|| top.broken(key, item, "be a whole number, or a list of them, 0 or more"))?;
+        let n = whole(item).ok_or_else(|| top.broken(key, item, &rule))?;
         if !out.contains(&n) {
             out.push(n);
         }
     }
     Ok(out)
-}
-
-/// `name`, or `name(option=value, …)`.
-pub(super) fn label(section: &Section) -> String {
-    label_of(section.table())
-}
-
-fn label_of(table: &Table) -> String {
-    let name = table.get("name").and_then(Value::as_str).unwrap_or("?");
-    let shown = |v: &Value| match v {
-        Value::String(s) => s.clone(),
-        Value::Table(t) => label_of(t),
-        Value::Array(_) => "…".to_owned(),
-        other => other.to_string(),
-    };
-    let options: Vec<String> = table
-        .iter()
-        .filter(|(k, _)| k.as_str() != "name")
-        .map(|(k, v)| format!("{k}={}", shown(v)))
-        .collect();
-    if options.is_empty() { name.to_owned() } else { format!("{name}({})", options.join(", ")) }
 }
 
 /// Puts `a.b=value` into a table. The value is read as TOML, and as a text where it is none.
@@ -137,12 +112,15 @@ mod tests {
         let top = top(r#"method = ["heun", { name = "rk45", rtol = [1e-3, 1e-5] }, "heun"]
             grid = { name = "explicit", times = [1.0, 0.1] }
             pc = { name = "predictor-corrector", snr = [0.1, 0.2], predictor = { name = "euler-maruyama", lambda = [0, 1] } }"#);
-        let labels = |key| choices(&top, key, "x").unwrap().iter().map(label).collect::<Vec<_>>();
-        assert_eq!(labels("method"), ["heun", "rk45(rtol=0.001)", "rk45(rtol=0.00001)"]);
-        assert_eq!(labels("grid"), ["explicit(times=…)"]);
-        assert_eq!(labels("pc").len(), 4);
-        assert_eq!(labels("absent"), ["x"]);
-        assert_eq!(integers(&top, "seed", 3).unwrap(), [3]);
+        let tables =
+            |key| choices(&top, key, "x").unwrap().iter().map(|s| s.table().clone()).collect::<Vec<_>>();
+        let wanted =
+            ["name = 'heun'", "name = 'rk45'\nrtol = 1e-3", "name = 'rk45'\nrtol = 1e-5", "name = 'heun'"];
+        assert_eq!(tables("method"), wanted.map(|text| text.parse::<Table>().unwrap()));
+        assert_eq!(tables("grid"), ["name = 'explicit'\ntimes = [1.0, 0.1]".parse::<Table>().unwrap()]);
+        assert_eq!(tables("pc").len(), 4);
+        assert_eq!(tables("absent"), [named("x")]);
+        assert_eq!(integers(&top, "seed", 3, 0).unwrap(), [3]);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! A recipe: a strict TOML file that says what is trained, sampled and measured. Wherever one name or number makes sense a list means
 //! every combination. Everything is built, and so checked, when the file is read; nothing is written before that.
 
+mod answers;
+mod check;
 mod expand;
 mod parts;
 mod section;
@@ -13,16 +15,17 @@ use tweedie_solvers::grid::Spacing;
 use tweedie_solvers::integrate::Finish;
 use tweedie_solvers::likelihood::Divergence;
 use tweedie_solvers::method::Method;
-use tweedie_solvers::sde::{LinearSde, Use};
+use tweedie_solvers::sde::LinearSde;
 
 use crate::data::{Data, Standardise};
 use crate::error::{Error, Result};
 use crate::metrics::Metric;
 use crate::net::MlpConfig;
 use crate::registry::{DATA, GRIDS, METHODS, METRICS, NLL, SDES};
-use crate::train::{Checkpoint, TrainConfig};
+use crate::train::TrainConfig;
 
 pub use expand::override_key;
+pub use parts::PROBES;
 pub use section::{Section, named};
 
 /// A thing that a recipe names, with its label in tables and files, and the table that it was made from.
@@ -30,7 +33,7 @@ pub use section::{Section, named};
 pub struct Named<T: ?Sized> {
     /// The name, with the options that were given: `rk45(rtol=0.001)`.
     pub label: String,
-    /// As written.
+    /// All its options, defaults included.
     pub table: Table,
     /// The thing.
     pub it: Box<T>,
@@ -110,9 +113,15 @@ pub struct Recipe {
     pub figures: bool,
     /// Whether samples are written.
     pub save_samples: bool,
-    /// The recipe as resolved, overrides included.
+    /// The recipe with all overrides and defaults: itself a recipe, which means the same.
     pub table: Table,
 }
+
+/// A key of every data set.
+const STANDARDISE: &str = "standardise";
+
+/// The dtypes of a state, as users type them.
+pub const DTYPES: [(&str, DType); 2] = [("f32", DType::F32), ("f64", DType::F64)];
 
 impl Recipe {
     /// Reads a file and applies `KEY=VALUE` overrides.
@@ -142,58 +151,62 @@ impl Recipe {
     /// # Errors
     /// One sentence for the first thing that is wrong.
     pub fn build(name: String, file: &str, table: Table) -> Result<Self> {
-        let top = Section::new(file, "", table.clone());
+        let top = Section::new(file, "", table);
         let about = top.text("about", "")?;
-        let (seeds, samples) =
-            (expand::integers(&top, "seed", 0)?, top.integer("samples", 1000, 1..=100_000_000)? as usize);
-        let dtype = top.choice("dtype", &[("f32", DType::F32), ("f64", DType::F64)], "f32")?;
+        let seeds = expand::integers(&top, "seed", 0, 0)?;
+        let samples = top.integer("samples", 1000, 1..=100_000_000)? as usize;
+        let dtype = top.choice("dtype", &DTYPES, "f32")?;
         let finish = top.choice("finish", &[("stop", Finish::Stop), ("denoise", Finish::Denoise)], "stop")?;
-        let sections = expand::choices(&top, "data", "two-moons")?;
-        let data = sections.into_iter().map(|section| {
-            let standardise = section.boolean("standardise", false)?;
-            Ok((
-                Named {
-                    label: expand::label(&section),
-                    table: section.table().clone(),
-                    it: DATA.build(&section)?,
-                },
-                standardise,
-            ))
-        });
-        let data = data.collect::<Result<Vec<_>>>()?;
-        let sdes = many(&top, "sde", "vp", |s| SDES.build(s))?;
-        let methods = many(&top, "method", "euler-maruyama", |s| METHODS.build(s))?;
-        let grids = many(&top, "grid", "uniform-t", |s| GRIDS.build(s))?;
-        let steps = expand::integers(&top, "steps", 100)?.into_iter().map(|n| n as usize).collect::<Vec<_>>();
-        if steps.contains(&0) {
-            return Err(top.broken("steps", 0, "be a whole number, 1 or more"));
-        }
-        let mut metric_sections = expand::choices(&top, "metrics", "sliced-w2")?;
-        let count = metric_sections.len();
-        metric_sections.retain(|s| s.table().get("name").and_then(Value::as_str) != Some(NLL));
-        let wants_nll = metric_sections.len() < count;
-        let metrics = named_all(&metric_sections, |s| METRICS.build(s))?;
+        let data = many(&top, "data", "two-moons", |s| {
+            s.boolean(STANDARDISE, false)?;
+            DATA.build(s).map(Some)
+        })?;
+        let sdes = many(&top, "sde", "vp", |s| SDES.build(s).map(Some))?;
+        let methods = many(&top, "method", "euler-maruyama", |s| METHODS.build(s).map(Some))?;
+        let grids = many(&top, "grid", "uniform-t", |s| GRIDS.build(s).map(Some))?;
+        let steps = expand::integers(&top, "steps", 100, 1)?;
+        let mut wants_nll = false;
+        let metrics = many(&top, "metrics", "sliced-w2", |s| {
+            if s.text("name", "")? != NLL {
+                return METRICS.build(s).map(Some);
+            }
+            wants_nll = true;
+            s.finish().map(|()| None)
+        })?;
         let model = parts::model(&top.nested("model", "mlp")?)?;
         let section = top.section("train")?;
         let train_sde = section.has("sde").then(|| section.nested("sde", "each its own")).transpose()?;
         let train_sde = train_sde.map(|s| one(&s, |s| SDES.build(s))).transpose()?;
         let checkpoint_every = section.integer("checkpoint-every", 1000, 1..=u64::MAX)?;
         let train = parts::train(&section)?;
-        let likelihood = if top.has("likelihood") || wants_nll {
-            Some(parts::likelihood(&top.section("likelihood")?)?)
-        } else {
-            None
-        };
-        // Known even where it is not given.
-        top.section("likelihood")?;
+        let section = top.section("likelihood")?;
+        let asked = top.has("likelihood") || wants_nll;
+        let likelihood = asked.then(|| parts::likelihood(&section)).transpose()?;
         let (figures, save_samples) = (top.boolean("figures", true)?, top.boolean("save-samples", true)?);
         top.finish()?;
-        let (mut data, mut sdes, mut methods, mut grids, mut metrics) = (data, sdes, methods, grids, metrics);
-        distinct(data.iter_mut().map(|(d, _)| &mut d.label));
-        distinct(sdes.iter_mut().map(|s| &mut s.label));
-        distinct(methods.iter_mut().map(|m| &mut m.label));
-        distinct(grids.iter_mut().map(|g| &mut g.label));
-        distinct(metrics.iter_mut().map(|m| &mut m.label));
+        let mut table = top.resolved();
+        let whole = |list: &[u64]| Value::Array(list.iter().map(|n| Value::Integer(*n as i64)).collect());
+        let mut listed = tables(&metrics);
+        listed.extend(wants_nll.then(|| Value::Table(named(NLL))));
+        table.extend([
+            ("seed".to_owned(), whole(&seeds)),
+            ("steps".to_owned(), whole(&steps)),
+            ("data".to_owned(), Value::Array(tables(&data))),
+            ("sde".to_owned(), Value::Array(tables(&sdes))),
+            ("method".to_owned(), Value::Array(tables(&methods))),
+            ("grid".to_owned(), Value::Array(tables(&grids))),
+            ("metrics".to_owned(), Value::Array(listed)),
+        ]);
+        if !matches!(model, ModelSpec::Mlp { .. }) {
+            table.remove("train");
+        }
+        if likelihood.is_none() {
+            table.remove("likelihood");
+        }
+        let standardised = |d: Named<dyn Data>| {
+            let standardise = d.table[STANDARDISE] == Value::Boolean(true);
+            (d, standardise)
+        };
         let recipe = Self {
             name,
             file: file.to_owned(),
@@ -201,11 +214,11 @@ impl Recipe {
             seeds,
             samples,
             dtype,
-            data,
+            data: data.into_iter().map(standardised).collect(),
             sdes,
             methods,
             grids,
-            steps,
+            steps: steps.into_iter().map(|n| n as usize).collect(),
             finish,
             metrics,
             model,
@@ -219,89 +232,6 @@ impl Recipe {
         };
         recipe.check()?;
         Ok(recipe)
-    }
-
-    /// Rules that need more than one key.
-    fn check(&self) -> Result<()> {
-        for grid in &self.grids {
-            for sde in &self.sdes {
-                for &n in self.steps_on(&*grid.it).iter() {
-                    let made = grid.it.grid(&*sde.it, sde.it.span(Use::Sampling), n);
-                    made.map_err(|e| {
-                        Error::Input(format!("{}: grid {} on {}: {e}", self.file, grid.label, sde.label))
-                    })?;
-                }
-            }
-        }
-        self.check_likelihood()?;
-        if let ModelSpec::Saved(path) = &self.model {
-            let found = Checkpoint::load(path)?;
-            if let Some((data, _)) = self.data.iter().find(|(data, _)| data.it.dim() != found.net.dim) {
-                return Err(Error::Input(format!(
-                    "{}: model.path = {}: this model is of {}-dimensional points, {} is of {}",
-                    self.file,
-                    path.display(),
-                    found.net.dim,
-                    data.label,
-                    data.it.dim()
-                )));
-            }
-        }
-        for metric in &self.metrics {
-            let most = if metric.label == "w2" { 10_000 } else { usize::MAX };
-            if self.samples < 2 || self.samples > most {
-                let rule = format!(
-                    "the metric {} needs 2 samples or more, and w2 takes 10000 at most",
-                    metric.label
-                );
-                return Err(Error::Input(format!("{}: samples = {}: {rule}", self.file, self.samples)));
-            }
-        }
-        for (data, standardise) in &self.data {
-            if matches!(self.model, ModelSpec::Mlp { .. }) {
-                coordinates(&*data.it, *standardise)
-                    .map_err(|e| Error::Input(format!("{}: data {}: {e}", self.file, data.label)))?;
-            }
-        }
-        for (data, _) in &self.data {
-            if matches!(self.model, ModelSpec::Exact) && data.it.mixture().is_none() {
-                return Err(Error::Input(format!(
-                    "{}: model = \"exact\" needs data with a closed-form score, and {} has none yet; use a mixture (eight-gaussians, \
-                     twenty-five-gaussians, mixture) or model = \"mlp\"",
-                    self.file, data.label
-                )));
-            }
-            for metric in self.metrics.iter().filter(|m| m.label.starts_with("mode-")) {
-                if data.it.mixture().is_none() {
-                    return Err(Error::Input(format!(
-                        "{}: the metric {} needs data with known modes, and {} has none; use sliced-w2, energy or mmd",
-                        self.file, metric.label, data.label
-                    )));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The likelihood's grid on every SDE: it must start at T, where the prior is.
-    fn check_likelihood(&self) -> Result<()> {
-        let Some(spec) = self.likelihood.as_ref().filter(|spec| !spec.method.it.adaptive()) else {
-            return Ok(());
-        };
-        for sde in &self.sdes {
-            let span = sde.it.span(Use::Likelihood);
-            let place = format!("{}: likelihood.grid {} on {}", self.file, spec.grid.label, sde.label);
-            let grid = spec.grid.it.grid(&*sde.it, span, spec.grid.it.fixed_steps().unwrap_or(spec.steps));
-            let grid = grid.map_err(|e| Error::Input(format!("{place}: {e}")))?;
-            if grid.first() < span.end {
-                return Err(Error::Input(format!(
-                    "{place}: it starts at {}, but it must start at T = {}",
-                    grid.first(),
-                    span.end
-                )));
-            }
-        }
-        Ok(())
     }
 
     /// The step counts of a grid: the recipe's, or the one that the grid fixes.
@@ -331,35 +261,35 @@ pub fn coordinates(data: &dyn Data, standardise: bool) -> Result<(Option<Standar
     Ok(if standardise { (Some(fitted), 1.0) } else { (None, mean_square.sqrt()) })
 }
 
-/// Numbers the labels that occur before: lists are not spelled out in labels, so two mixtures would share one.
-fn distinct<'a>(labels: impl Iterator<Item = &'a mut String>) {
-    let mut seen: Vec<String> = Vec::new();
-    for label in labels {
-        let plain = label.clone();
-        let before = seen.iter().filter(|s| **s == plain).count();
-        if before > 0 {
-            label.push_str(&format!("#{}", before + 1));
-        }
-        seen.push(plain);
-    }
-}
-
 fn one<T: ?Sized>(section: &Section, build: impl Fn(&Section) -> Result<Box<T>>) -> Result<Named<T>> {
-    Ok(Named { label: expand::label(section), table: section.table().clone(), it: build(section)? })
+    let it = build(section)?;
+    Ok(Named { label: section.label(), table: section.resolved(), it })
 }
 
-fn named_all<T: ?Sized>(
-    sections: &[Section],
-    build: impl Fn(&Section) -> Result<Box<T>>,
-) -> Result<Vec<Named<T>>> {
-    sections.iter().map(|section| one(section, &build)).collect()
-}
-
+/// All choices under a key, each once; what `build` declines is left out. Labels that occur twice get a number, for lists are not
+/// spelled out in them and two mixtures would share one.
 fn many<T: ?Sized>(
     top: &Section,
     key: &'static str,
     default: &str,
-    build: impl Fn(&Section) -> Result<Box<T>>,
+    mut build: impl FnMut(&Section) -> Result<Option<Box<T>>>,
 ) -> Result<Vec<Named<T>>> {
-    named_all(&expand::choices(top, key, default)?, build)
+    let mut out: Vec<Named<T>> = Vec::new();
+    let mut seen: Vec<String> = Vec::new();
+    for section in expand::choices(top, key, default)? {
+        let Some(it) = build(&section)? else { continue };
+        let (plain, table) = (section.label(), section.resolved());
+        if out.iter().any(|made| made.table == table) {
+            continue;
+        }
+        let before = seen.iter().filter(|label| **label == plain).count();
+        let label = if before > 0 { format!("{plain}#{}", before + 1) } else { plain.clone() };
+        seen.push(plain);
+        out.push(Named { label, table, it });
+    }
+    Ok(out)
+}
+
+fn tables<T: ?Sized>(all: &[Named<T>]) -> Vec<Value> {
+    all.iter().map(|named| Value::Table(named.table.clone())).collect()
 }

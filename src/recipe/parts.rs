@@ -43,6 +43,9 @@ pub(super) fn model(s: &Section) -> Result<ModelSpec> {
 pub(super) fn train(s: &Section) -> Result<TrainConfig> {
     let adam = AdamConfig::default();
     let times = s.choice("times", &[("uniform", 0), ("log-normal", 1), ("importance", 2)], "uniform")?;
+    if times != 1 {
+        s.excluded(&["times-mean", "times-deviation"], "be left out unless times = \"log-normal\"")?;
+    }
     let within = |key: &'static str, value: f64, ok: bool, rule: &str| {
         if ok { Ok(value) } else { Err(s.broken(key, value, rule)) }
     };
@@ -87,6 +90,9 @@ pub(super) fn train(s: &Section) -> Result<TrainConfig> {
     Ok(config)
 }
 
+/// The laws of a probe, as users type them.
+pub const PROBES: [(&str, Probe); 2] = [("rademacher", Probe::Rademacher), ("gaussian", Probe::Gaussian)];
+
 pub(super) fn likelihood(s: &Section) -> Result<LikelihoodSpec> {
     let method = one(&s.nested("method", "rk45")?, |s| METHODS.build(s))?;
     if method.it.ode().is_none() {
@@ -98,13 +104,10 @@ pub(super) fn likelihood(s: &Section) -> Result<LikelihoodSpec> {
     }
     let exact = s.choice("divergence", &[("exact", true), ("hutchinson", false)], "exact")?;
     let divergence = if exact {
+        s.excluded(&["probe", "probes"], "be left out unless divergence = \"hutchinson\"")?;
         Divergence::Exact
     } else {
-        let law = s.choice(
-            "probe",
-            &[("rademacher", Probe::Rademacher), ("gaussian", Probe::Gaussian)],
-            "rademacher",
-        )?;
+        let law = s.choice("probe", &PROBES, "rademacher")?;
         Divergence::Hutchinson { probes: s.integer("probes", 8, 1..=10_000)? as usize, law }
     };
     let spec = LikelihoodSpec {

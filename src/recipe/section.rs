@@ -3,34 +3,31 @@
 
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 
 use toml::{Table, Value};
 
+use super::answers::{Asked, Unset};
 use crate::error::{Error, Result, suggest};
 
-/// One table, with the place that error messages name.
-#[derive(Debug)]
+/// One table, with the place that error messages name. A clone shares the list of what was asked.
+#[derive(Clone, Debug)]
 pub struct Section {
     file: String,
     path: String,
-    table: Table,
-    asked: RefCell<Vec<(&'static str, String)>>,
+    pub(super) table: Table,
+    pub(super) asked: Rc<RefCell<Vec<Asked>>>,
 }
 
 impl Section {
     /// The table at `path` (such as `sde`, or empty for the top) of a file.
     pub fn new(file: impl Into<String>, path: impl Into<String>, table: Table) -> Self {
-        Self { file: file.into(), path: path.into(), table, asked: RefCell::default() }
+        Self { file: file.into(), path: path.into(), table, asked: Rc::default() }
     }
 
     /// An empty table, for reading defaults.
     pub fn empty() -> Self {
         Self::new("", "", Table::new())
-    }
-
-    /// The keys that were asked for, with their defaults.
-    pub fn options(&self) -> Vec<(&'static str, String)> {
-        self.asked.borrow().clone()
     }
 
     /// The table itself.
@@ -61,12 +58,23 @@ impl Section {
         }
     }
 
-    fn ask(&self, key: &'static str, default: impl Into<String>) -> Option<&Value> {
+    fn ask(&self, key: &'static str, default: impl Into<Unset>) -> Option<&Value> {
         let mut asked = self.asked.borrow_mut();
-        if asked.iter().all(|(k, _)| *k != key) {
-            asked.push((key, default.into()));
+        if asked.iter().all(|a| a.key != key) {
+            asked.push(Asked { key, default: default.into(), inner: None });
         }
         self.table.get(key)
+    }
+
+    /// The reader of a table under a key that was asked for.
+    fn inner(&self, key: &'static str, table: Table) -> Self {
+        let inner = Self::new(self.file.clone(), self.full(key), table);
+        self.asked
+            .borrow_mut()
+            .iter_mut()
+            .filter(|a| a.key == key)
+            .for_each(|a| a.inner = Some(inner.clone()));
+        inner
     }
 
     /// Whether the key is given.
@@ -74,12 +82,21 @@ impl Section {
         self.table.contains_key(key)
     }
 
+    /// Checks that keys which mean nothing beside another are not given; `rule` is read after "it must".
+    ///
+    /// # Errors
+    /// If one is.
+    pub fn excluded(&self, keys: &[&'static str], rule: &str) -> Result<()> {
+        let given = keys.iter().find_map(|key| Some((key, self.table.get(*key)?)));
+        given.map_or(Ok(()), |(key, value)| Err(self.broken(key, value, rule)))
+    }
+
     /// A number, or its default.
     ///
     /// # Errors
     /// If the value is not a number.
     pub fn number(&self, key: &'static str, default: f64) -> Result<f64> {
-        match self.ask(key, format!("{default:?}")) {
+        match self.ask(key, Unset::Value(Value::Float(default))) {
             None => Ok(default),
             Some(value) => self.as_number(key, value),
         }
@@ -90,7 +107,7 @@ impl Section {
     /// # Errors
     /// If the value is not a number.
     pub fn optional(&self, key: &'static str, meaning: &str) -> Result<Option<f64>> {
-        self.ask(key, meaning).map(|value| self.as_number(key, value)).transpose()
+        self.ask(key, Unset::meaning(meaning)).map(|value| self.as_number(key, value)).transpose()
     }
 
     fn as_number(&self, key: &str, value: &Value) -> Result<f64> {
@@ -106,7 +123,7 @@ impl Section {
     /// # Errors
     /// If the value is not such.
     pub fn integer(&self, key: &'static str, default: u64, within: RangeInclusive<u64>) -> Result<u64> {
-        match self.ask(key, default.to_string()) {
+        match self.ask(key, Unset::Value(Value::Integer(default as i64))) {
             None => Ok(default),
             Some(Value::Integer(v)) if u64::try_from(*v).is_ok_and(|v| within.contains(&v)) => Ok(*v as u64),
             Some(other) => {
@@ -124,7 +141,7 @@ impl Section {
     /// # Errors
     /// If the value is neither.
     pub fn boolean(&self, key: &'static str, default: bool) -> Result<bool> {
-        match self.ask(key, default.to_string()) {
+        match self.ask(key, Unset::Value(Value::Boolean(default))) {
             None => Ok(default),
             Some(Value::Boolean(v)) => Ok(*v),
             Some(other) => Err(self.broken(key, other, "be true or false")),
@@ -174,7 +191,7 @@ impl Section {
     /// # Errors
     /// If it is not such a list.
     pub fn maybe_numbers(&self, key: &'static str, meaning: &str) -> Result<Option<Vec<f64>>> {
-        self.ask(key, meaning).map(|value| self.as_numbers(key, value)).transpose()
+        self.ask(key, Unset::meaning(meaning)).map(|value| self.as_numbers(key, value)).transpose()
     }
 
     fn as_numbers(&self, key: &str, value: &Value) -> Result<Vec<f64>> {
@@ -187,7 +204,7 @@ impl Section {
     /// # Errors
     /// If it is missing or not such a list.
     pub fn matrix(&self, key: &'static str, meaning: &str) -> Result<Vec<Vec<f64>>> {
-        let value = self.ask(key, meaning).ok_or_else(|| self.missing(key))?;
+        let value = self.ask(key, Unset::meaning(meaning)).ok_or_else(|| self.missing(key))?;
         self.rows(key, value)
     }
 
@@ -203,7 +220,7 @@ impl Section {
     /// # Errors
     /// If it is missing or not such a list.
     pub fn matrices(&self, key: &'static str, meaning: &str) -> Result<Vec<Vec<Vec<f64>>>> {
-        let value = self.ask(key, meaning).ok_or_else(|| self.missing(key))?;
+        let value = self.ask(key, Unset::meaning(meaning)).ok_or_else(|| self.missing(key))?;
         let Value::Array(items) = value else { return Err(self.broken(key, value, "be a list of matrices")) };
         items.iter().map(|matrix| self.rows(key, matrix)).collect()
     }
@@ -219,7 +236,7 @@ impl Section {
             Some(Value::Table(table)) => table.clone(),
             Some(other) => return Err(self.broken(key, other, "be a name or a table with a `name`")),
         };
-        Ok(Self::new(self.file.clone(), self.full(key), table))
+        Ok(self.inner(key, table))
     }
 
     /// A table, empty if it is not given.
@@ -232,7 +249,7 @@ impl Section {
             Some(Value::Table(table)) => table.clone(),
             Some(other) => return Err(self.broken(key, other, "be a table")),
         };
-        Ok(Self::new(self.file.clone(), self.full(key), table))
+        Ok(self.inner(key, table))
     }
 
     /// The value as it stands, for what is read elsewhere.
@@ -251,9 +268,9 @@ impl Section {
     /// If there is one; the sentence names the nearest known key.
     pub fn finish(&self) -> Result<()> {
         let asked = self.asked.borrow();
-        let unknown = self.table.keys().find(|k| asked.iter().all(|(a, _)| a != k));
+        let unknown = self.table.keys().find(|k| asked.iter().all(|a| a.key != k.as_str()));
         unknown.map_or(Ok(()), |key| {
-            let known = suggest(key, asked.iter().map(|(a, _)| *a));
+            let known = suggest(key, asked.iter().map(|a| a.key));
             Err(Error::Input(format!("{}: the key `{}` is not known; {known}", self.file, self.full(key))))
         })
     }

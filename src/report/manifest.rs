@@ -1,10 +1,11 @@
 //! `manifest.json`: what ran, with what, when and for how long.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use candle_core::Device;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::files::replace;
@@ -15,10 +16,11 @@ use crate::recipe::Recipe;
 pub struct Manifest {
     program: &'static str,
     version: &'static str,
+    /// The packages that numbers depend on, from the lock file that this program was built with.
+    packages: BTreeMap<String, String>,
     recipe_file: String,
+    /// With every default: itself a recipe, which repeats the run.
     recipe: toml::Table,
-    train: crate::train::TrainConfig,
-    seeds: Vec<u64>,
     device: &'static str,
     threads: usize,
     /// Seconds since 1970.
@@ -35,6 +37,25 @@ struct Seconds {
     total: f64,
 }
 
+const PACKAGES: [&str; 6] = ["candle-core", "candle-nn", "ode_solvers", "rand", "rand_chacha", "rand_distr"];
+
+/// Names and versions in `Cargo.lock`; of a package that is there twice, the one that comes last, the newest.
+fn packages() -> BTreeMap<String, String> {
+    #[derive(Deserialize)]
+    struct Lock {
+        package: Vec<Package>,
+    }
+    #[derive(Deserialize)]
+    struct Package {
+        name: String,
+        version: String,
+    }
+    let lock = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.lock"));
+    let all = toml::from_str::<Lock>(lock).map_or_else(|_| vec![], |lock| lock.package);
+    let wanted = all.into_iter().filter(|p| PACKAGES.contains(&p.name.as_str()));
+    wanted.map(|p| (p.name, p.version)).collect()
+}
+
 /// The name of the file.
 const FILE: &str = "manifest.json";
 
@@ -44,10 +65,9 @@ impl Manifest {
         Self {
             program: "tweedie",
             version: env!("CARGO_PKG_VERSION"),
+            packages: packages(),
             recipe_file: recipe.file.clone(),
             recipe: recipe.table.clone(),
-            train: recipe.train.clone(),
-            seeds: recipe.seeds.clone(),
             device: crate::device::name(device),
             threads: rayon::current_num_threads(),
             started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),

@@ -17,7 +17,7 @@ pub struct Densities {
     pub log_p: Vec<f64>,
     /// Standard errors over the probes, where there are two or more.
     pub standard_error: Option<Vec<f64>>,
-    /// Evaluations for each point: the mean over the 250 points that were solved together, whose work an adaptive method divides unevenly.
+    /// Evaluations for each point.
     pub evals: Vec<f64>,
 }
 
@@ -48,7 +48,7 @@ pub fn densities(
     let mut out = Densities { log_p: Vec::new(), standard_error: None, evals: Vec::new() };
     for (found, rows) in pieces {
         out.log_p.extend(found.log_p[..rows].iter().map(|p| p + shift));
-        out.evals.extend(std::iter::repeat_n(found.evals, rows));
+        out.evals.extend(&found.evals[..rows]);
         if let Some(errors) = found.standard_error {
             out.standard_error.get_or_insert_default().extend(&errors[..rows]);
         }

@@ -37,7 +37,7 @@ pub struct Target<'a> {
 pub struct Drawn {
     /// The samples.
     pub points: Points,
-    /// Evaluations per sample, counted at the model.
+    /// Evaluations per sample, counted at the model: the mean over the samples.
     pub evals: f64,
     /// How many samples are not finite, and the first step after which one was not.
     pub diverged: Option<(usize, usize)>,
@@ -84,7 +84,7 @@ pub fn draw(
             sampler.run(start()?, &stream, &mut watch)?;
             step = Some(watch.first.unwrap_or(grid.len() - 1));
         }
-        Ok((values, evals * asked as f64, step))
+        Ok((values, evals[..asked].iter().sum::<f64>(), step))
     };
     let pieces: Vec<_> = starts.par_iter().map(run).collect::<Result<_>>()?;
     let evals = pieces.iter().map(|p| p.1).sum::<f64>() / count as f64;

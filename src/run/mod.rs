@@ -11,6 +11,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use candle_core::Device;
+use rand::RngCore;
 use rayon::prelude::*;
 use tweedie_solvers::dynamics::Problem;
 use tweedie_solvers::integrate::sampling_grid;
@@ -47,8 +48,10 @@ pub struct Outcome {
     pub records: Vec<Record>,
     /// Means and intervals.
     pub summary: Vec<Summary>,
-    /// Remarks, such as runs that diverged.
-    pub notes: Vec<String>,
+    /// A remark for each sampling run that diverged.
+    pub diverged: Vec<String>,
+    /// The number of sampling runs.
+    pub runs: usize,
 }
 
 /// One combination of a recipe.
@@ -106,7 +109,10 @@ impl Job {
     }
 }
 
-/// A label as a file name.
+/// Longer names are cut, so that a suffix and the mark of a temporary file still fit.
+const LONGEST_NAME: usize = 180;
+
+/// A label as a file name. One that is too long is cut, and a number made of the whole label keeps it apart from others.
 pub fn file_name(label: &str) -> String {
     let mut name = String::new();
     for c in label.chars() {
@@ -116,6 +122,10 @@ pub fn file_name(label: &str) -> String {
             _ if name.ends_with('_') => {}
             _ => name.push('_'),
         }
+    }
+    if name.len() > LONGEST_NAME {
+        name.truncate(LONGEST_NAME - 17);
+        name += &format!("-{:016x}", Key::root(0).branch(label).rng(0).next_u64());
     }
     name
 }
@@ -183,13 +193,13 @@ pub fn run(recipe: &Recipe, place: &Place<'_>) -> Result<Outcome> {
     let done: Vec<(Vec<Record>, Drawn)> = jobs.par_iter().map(one).collect::<Result<_>>()?;
     bar.finish_and_clear();
     let sampled = start.elapsed();
-    let notes = jobs.iter().zip(&done).filter_map(|(job, (_, drawn))| {
+    let diverged = jobs.iter().zip(&done).filter_map(|(job, (_, drawn))| {
         drawn.diverged.map(|(count, step)| {
             let at = job.steps.map_or_else(String::new, |_| format!(", the first at step {}", step + 1));
             format!("{}: {count} of {} samples are not finite{at}", job.stem(recipe), recipe.samples)
         })
     });
-    let notes: Vec<String> = notes.collect();
+    let diverged: Vec<String> = diverged.collect();
     let mut records: Vec<Record> = measure::floors(recipe, place.progress)?;
     let (per_job, drawn): (Vec<_>, Vec<_>) = done.into_iter().unzip();
     records.extend(per_job.into_iter().flatten());
@@ -219,7 +229,7 @@ pub fn run(recipe: &Recipe, place: &Place<'_>) -> Result<Outcome> {
     let timings = timings.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     report::write_timings(place.out, timings)?;
     manifest.finish(place.out, [trained, sampled, start.elapsed()])?;
-    Ok(Outcome { records, summary, notes })
+    Ok(Outcome { records, summary, diverged, runs: jobs.len() })
 }
 
 /// Makes a folder and those above it.

@@ -5,7 +5,7 @@
 use candle_core::{D, Tensor};
 
 use super::{Divergence, Probe, axis};
-use crate::dynamics::{Ode, Problem};
+use crate::dynamics::{At, Ode, Problem};
 use crate::{Error, Key, Result, model};
 
 #[derive(Clone, Copy)]
@@ -50,7 +50,7 @@ impl<'a> Augmented<'a> {
 }
 
 impl Ode for Augmented<'_> {
-    fn velocity(&self, state: &Tensor, t: &[f64]) -> Result<Tensor> {
+    fn velocity(&self, state: &Tensor, At { t, .. }: At<'_>) -> Result<Tensor> {
         let (rows, width) = state.dims2()?;
         let (dim, k) = (self.problem.model.dim(), self.integrals());
         let x = state.narrow(1, 0, dim)?.contiguous()?;

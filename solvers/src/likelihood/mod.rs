@@ -18,7 +18,7 @@ use crate::clock::Grid;
 use crate::count::Counted;
 use crate::dynamics::{ProbabilityFlow, Problem};
 use crate::integrate::integrate;
-use crate::method::{OdeMethod, OdeStepper};
+use crate::method::{OdeMethod, OdeStepper, Stepper};
 use crate::noise::Stream;
 use crate::{Error, Key, Result, model};
 
@@ -57,8 +57,8 @@ pub struct LogDensity {
     pub standard_error: Option<Vec<f64>>,
     /// Where the flow carries the points: (B, D) at T.
     pub latent: Tensor,
-    /// Evaluations of the model per point; a derivative along one direction counts as one.
-    pub evals: f64,
+    /// Evaluations of the model for each point; a derivative along one direction counts as one.
+    pub evals: Vec<f64>,
 }
 
 /// The flow of a problem under an ODE method on a grid.
@@ -90,7 +90,7 @@ impl Flow<'_> {
     }
 
     fn carry(&self, x: &Tensor, rising: bool) -> Result<Tensor> {
-        let mut stepper = OdeStepper { method: self.method, ode: ProbabilityFlow(self.problem) };
+        let mut stepper = OdeStepper::new(self.method, ProbabilityFlow(self.problem));
         // An ODE asks for no noise.
         integrate(&mut stepper, x.clone(), &self.nodes(rising)?, &Stream::new(&Key::root(0), 0), &mut ())
     }
@@ -122,7 +122,7 @@ impl Flow<'_> {
         let counted = Counted::new(self.problem.model);
         let problem = Problem { sde: self.problem.sde, model: &counted };
         let augmented = Augmented::new(problem, divergence)?;
-        let mut stepper = OdeStepper { method: self.method, ode: augmented };
+        let mut stepper = OdeStepper::new(self.method, augmented);
         let nodes = self.nodes(true)?;
         let start = augmented.start(x, key, first)?;
         let end = integrate(&mut stepper, start, &nodes, &Stream::new(key, first), &mut ())?;
@@ -138,7 +138,7 @@ impl Flow<'_> {
             errors.push((spread / (k * (k - 1.0))).sqrt());
         }
         let standard_error = (augmented.integrals() > 1).then_some(errors);
-        Ok(LogDensity { log_p, standard_error, latent, evals: counted.rows() as f64 / rows.max(1) as f64 })
+        Ok(LogDensity { log_p, standard_error, latent, evals: counted.per_row(rows, stepper.visits()) })
     }
 }
 

@@ -17,7 +17,7 @@ use ode_solvers::{DVector, Dop853, Dopri5, OutputType, System};
 
 use super::{OdeMethod, Order as MethodOrder};
 use crate::clock::Step;
-use crate::dynamics::Ode;
+use crate::dynamics::{At, Ode};
 use crate::{Error, Result, error, model};
 
 /// Which of the two codes.
@@ -86,9 +86,10 @@ impl OdeMethod for Dopri {
         let like = Tensor::zeros((1, 1), DType::F64, x.device())?;
         let bundle = if self.coupling == Coupling::Batch { rows } else { 1 };
         let mut end = Vec::with_capacity(rows * width);
-        for group in start.chunks(bundle.max(1)) {
+        let numbers: Vec<usize> = (0..rows).collect();
+        for (rows, numbers) in start.chunks(bundle.max(1)).zip(numbers.chunks(bundle.max(1))) {
             let columns = ode.controlled(width);
-            let system = Rows { ode, step, like: &like, rows: group, columns, failure: RefCell::default() };
+            let system = Rows { ode, step, like: &like, rows, numbers, columns, failure: RefCell::default() };
             end.extend(self.solve(&system)?);
         }
         model::tensor(end, (rows, width), x)
@@ -177,6 +178,8 @@ struct Rows<'a> {
     step: Step,
     like: &'a Tensor,
     rows: &'a [Vec<f64>],
+    /// Which rows of the batch these are.
+    numbers: &'a [usize],
     columns: usize,
     failure: RefCell<Option<Error>>,
 }
@@ -193,8 +196,8 @@ impl Rows<'_> {
         let (s, length) = (y[y.len() - 1], self.step.dt().abs());
         let t = if s >= length { self.step.to } else { self.step.from + s.copysign(self.step.dt()) };
         let x = model::tensor(self.restore(y), (self.rows.len(), self.rows[0].len()), self.like)?;
-        let v: Vec<f64> =
-            self.ode.velocity(&x, &[t])?.narrow(1, 0, self.columns)?.flatten_all()?.to_vec1()?;
+        let v = self.ode.velocity(&x, At { t: &[t], rows: Some(self.numbers) })?;
+        let v: Vec<f64> = v.narrow(1, 0, self.columns)?.flatten_all()?.to_vec1()?;
         Ok(v.into_iter().map(|v| v * self.step.dt().signum()).chain([1.0]).collect())
     }
 }

@@ -10,6 +10,7 @@ mod predictor_corrector;
 mod reverse_diffusion;
 mod rk45;
 mod runge_kutta;
+mod visited;
 
 use std::fmt::Debug;
 
@@ -28,6 +29,7 @@ use crate::Result;
 use crate::clock::Step;
 use crate::dynamics::{Ode, ProbabilityFlow, Problem};
 use crate::noise::Noise;
+use visited::Visited;
 
 /// The order of convergence that a method promises, in the length of the step.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,6 +74,11 @@ pub trait Method: Send + Sync + Debug {
 
 /// A method at work; mutable, because some remember earlier steps.
 pub trait Stepper {
+    /// How often the model was asked about each row, for methods under which rows differ.
+    fn visits(&self) -> Option<&[u64]> {
+        None
+    }
+
     /// Carries x (B, D) over one step.
     ///
     /// # Errors
@@ -118,7 +125,7 @@ impl<M: OdeMethod> Method for Flow<M> {
     }
 
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {
-        Ok(Box::new(OdeStepper { method: &self.0, ode: ProbabilityFlow(problem) }))
+        Ok(Box::new(OdeStepper::new(&self.0, ProbabilityFlow(problem))))
     }
 
     fn adaptive(&self) -> bool {
@@ -140,6 +147,14 @@ pub struct OdeStepper<'a, O> {
     pub method: &'a dyn OdeMethod,
     /// What it solves.
     pub ode: O,
+    visits: Option<Vec<u64>>,
+}
+
+impl<'a, O: Ode> OdeStepper<'a, O> {
+    /// A method for an ODE.
+    pub fn new(method: &'a dyn OdeMethod, ode: O) -> Self {
+        Self { method, ode, visits: None }
+    }
 }
 
 impl<O> Debug for OdeStepper<'_, O> {
@@ -150,6 +165,16 @@ impl<O> Debug for OdeStepper<'_, O> {
 
 impl<O: Ode> Stepper for OdeStepper<'_, O> {
     fn step(&mut self, x: &Tensor, step: Step, _: &dyn Noise) -> Result<Tensor> {
-        self.method.advance(&self.ode, x, step)
+        if !self.method.adaptive() {
+            return self.method.advance(&self.ode, x, step);
+        }
+        let counted = Visited::new(&self.ode, x.dim(0)?, self.visits.take());
+        let end = self.method.advance(&counted, x, step);
+        self.visits = Some(counted.visits());
+        end
+    }
+
+    fn visits(&self) -> Option<&[u64]> {
+        self.visits.as_deref()
     }
 }

@@ -12,7 +12,7 @@ use candle_core::{D, Tensor};
 
 use super::{OdeMethod, Order};
 use crate::clock::Step;
-use crate::dynamics::Ode;
+use crate::dynamics::{At, Ode};
 use crate::{Error, Result, error, model};
 
 const A: [&[f64]; 6] = [
@@ -71,7 +71,7 @@ impl OdeMethod for Rk45 {
     fn advance(&self, ode: &dyn Ode, x: &Tensor, step: Step) -> Result<Tensor> {
         let (rows, width) = x.dims2()?;
         let mut run = Run { method: *self, ode, step, columns: ode.controlled(width) };
-        let slope = ode.velocity(x, &[step.from])?;
+        let slope = ode.velocity(x, At::all(&[step.from]))?;
         let lengths = run.first_steps(x, &slope)?;
         let walkers =
             lengths.into_iter().enumerate().map(|(row, h)| Walker { row, s: 0.0, h, rejected: false });
@@ -141,12 +141,13 @@ impl Run<'_> {
         }
         let signed: Vec<f64> = walkers.iter().map(|w| w.h.copysign(self.step.dt())).collect();
         let h = model::column(&signed, x)?;
+        let rows: Vec<usize> = walkers.iter().map(|w| w.row).collect();
         let mut stages = vec![slope.clone()];
         let mut end = x.clone();
         for (row, c) in A.iter().zip(C) {
             end = (x + combine(row, &stages)?.broadcast_mul(&h)?)?;
             let times: Vec<f64> = walkers.iter().map(|w| self.time(w, c * w.h)).collect();
-            stages.push(self.ode.velocity(&end, &times)?);
+            stages.push(self.ode.velocity(&end, At { t: &times, rows: Some(&rows) })?);
         }
         let error = combine(&E, &stages)?.broadcast_mul(&h)?;
         let size = x.abs()?.maximum(&end.abs()?)?;
@@ -192,7 +193,7 @@ impl Run<'_> {
         let signed: Vec<f64> = h0.iter().map(|h| h.copysign(self.step.dt())).collect();
         let moved = (x + slope.broadcast_mul(&model::column(&signed, x)?)?)?;
         let times: Vec<f64> = signed.iter().map(|h| self.step.from + h).collect();
-        let change = (self.ode.velocity(&moved, &times)? - slope)?;
+        let change = (self.ode.velocity(&moved, At::all(&times))? - slope)?;
         let d2 = self.norms(&change, &size)?;
         let steps = h0.iter().zip(d1.iter().zip(d2)).map(|(&h0, (&d1, change))| {
             let most = d1.max(change / h0);

@@ -6,7 +6,7 @@ use candle_core::Tensor;
 use super::{OdeMethod, Order};
 use crate::Result;
 use crate::clock::Step;
-use crate::dynamics::Ode;
+use crate::dynamics::{At, Ode};
 
 /// A tableau with its order.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,12 +41,12 @@ impl OdeMethod for RungeKutta {
 
     fn advance(&self, ode: &dyn Ode, x: &Tensor, step: Step) -> Result<Tensor> {
         let h = step.dt();
-        let mut stages = vec![ode.velocity(x, &[step.from])?];
+        let mut stages = vec![ode.velocity(x, At::all(&[step.from]))?];
         for row in self.a {
             let c: f64 = row.iter().sum();
             // The last stage sits on the node itself, not on a rounded sum beside it.
             let t = if c == 1.0 { step.to } else { step.from + c * h };
-            stages.push(ode.velocity(&add(x, h, row, &stages)?, &[t])?);
+            stages.push(ode.velocity(&add(x, h, row, &stages)?, At::all(&[t]))?);
         }
         add(x, h, self.b, &stages)
     }

@@ -222,6 +222,26 @@ mod tests {
         assert!((reverse.noise - flow.noise - 0.5 * lambda * lambda * g2 / k.sigma).abs() < 1e-12);
     }
 
+    /// ε of sampling and of likelihood and training, and T: Song et al. 2021, appendix C; Karras et al. 2022, table 1 for EDM.
+    #[test]
+    fn spans_are_the_papers() {
+        let wanted = [
+            (1e-3, 1e-5, 1.0),
+            (1e-2, 1e-5, 1.0),
+            (1e-3, 1e-5, 0.9946),
+            (1e-5, 1e-5, 1.0),
+            (1e-3, 1e-5, 1.0),
+        ];
+        for (sde, (sampling, fine, end)) in all().iter().zip(wanted) {
+            assert_eq!(sde.span(Use::Sampling), Span { start: sampling, end }, "{sde:?}");
+            for of in [Use::Likelihood, Use::Training] {
+                assert_eq!(sde.span(of), Span { start: fine, end }, "{sde:?}");
+            }
+        }
+        let edm = Edm::default();
+        assert_eq!(edm.span(Use::Sampling), Span { start: 0.002, end: 80.0 });
+    }
+
     #[test]
     fn epsilon_must_lie_inside() {
         for epsilon in [0.0, -1.0, 1.0, 2.0, f64::NAN] {
