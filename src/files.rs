@@ -102,10 +102,7 @@ pub fn write_points_as(
 /// # Errors
 /// What the system says; the temporary file in the same folder is removed.
 pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
-    let temporary = path.with_file_name(name);
+    let temporary = temporary(path);
     let written = std::fs::File::create(&temporary)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
         .and_then(|()| std::fs::rename(&temporary, path));
@@ -114,6 +111,27 @@ pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         let _ = std::fs::remove_file(&temporary);
     }
     written
+}
+
+/// Checks that a file can be written, before the work whose result it is to hold; leaves nothing behind.
+///
+/// # Errors
+/// If its folder is missing or not writable, or the path is a folder.
+pub fn check_writable(path: &Path) -> Result<(), FileError> {
+    let bad = |e: std::io::Error| named(path)(format!("the file cannot be written ({e})"));
+    if path.is_dir() {
+        return Err(bad(std::io::ErrorKind::IsADirectory.into()));
+    }
+    let temporary = temporary(path);
+    std::fs::File::create(&temporary).and_then(|_| std::fs::remove_file(&temporary)).map_err(bad)
+}
+
+/// A name beside a path that no other thread or process uses.
+fn temporary(path: &Path) -> PathBuf {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
+    path.with_file_name(name)
 }
 
 #[cfg(test)]

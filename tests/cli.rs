@@ -61,12 +61,19 @@ const MIXTURE: &str = "weights = [0.5, 0.5]\nmeans = [[-1.0, 0.0], [1.0, 0.0]]\n
 #[test]
 fn recipes_with_mistakes() {
     let bench = Bench::new();
-    let cases: [(&str, &[&str]); 29] = [
+    let cases: [(&str, &[&str]); 36] = [
         ("sde = \"vpp\"", &["r.toml", "there is no sde `vpp`", "did you mean `vp`"]),
         ("method = \"huen\"", &["there is no method `huen`", "did you mean `heun`"]),
         ("data = \"two-moon\"", &["`two-moon`", "`two-moons`"]),
         ("grid = \"karas\"", &["`karras`"]),
         ("metrics = [\"w3\"]", &["there is no metric `w3`", "w2"]),
+        ("metrics = [\"nnl\"]", &["there is no metric `nnl`", "did you mean `nll`"]),
+        ("metrics = [{ name = \"nll\", points = 3 }]", &["metrics.points", "not known"]),
+        ("method = { name = \"langevin\", step-size = 0.1, snr = 0.2 }", &["method.snr = 0.2", "left out"]),
+        ("[likelihood]\nprobes = 4", &["likelihood.probes = 4", "hutchinson"]),
+        ("[train]\ntimes-mean = 1.0", &["train.times-mean = 1.0", "log-normal"]),
+        ("[model]\nname = \"saved\"\npath = \"gone\"", &["r.toml: model.path", "gone/model.safetensors"]),
+        ("steps = -1", &["steps = -1", "1 or more"]),
         ("smaples = 10", &["the key `smaples` is not known", "did you mean `samples`"]),
         ("sde = { name = \"vp\", beta_min = 0.1 }", &["sde.beta_min", "did you mean `beta-min`"]),
         ("[train]\nstep = 10", &["train.step", "`steps`"]),
@@ -142,7 +149,8 @@ fn recipes_with_mistakes() {
 fn point_files_with_mistakes() {
     let bench = Bench::new();
     let target = bench.write("m.toml", MIXTURE);
-    let cases: [(&str, &str, &[&str]); 6] = [
+    let cases: [(&str, &str, &[&str]); 7] = [
+        ("p.csv", "1,2\n\"3,4\n", &["p.csv", "line 2", "never closed"]),
         ("p.csv", "1,2\n3\n", &["p.csv", "line 2"]),
         ("p.csv", "1,2\n3,x\n", &["p.csv", "line 2, column 2", "`x`"]),
         ("p.csv", "1,2\n3,nan\n", &["`nan`", "is not finite"]),
@@ -174,6 +182,10 @@ fn point_files_with_mistakes() {
         &["sample", "--target", target, "--method", "heun", "--out", "no/o.csv"],
         &["no/o.csv", "cannot be written"],
     );
+    bench.refuses(
+        &["sample", "--target", target, "--method", "heun", "--dtype", "f23", "--out", "o.csv"],
+        &["--dtype f23", "`f32`"],
+    );
     bench
         .refuses(&["sample", "--target", target, "--method", "heun:lambda=1", "--out", "o.csv"], &["lambda"]);
     bench.refuses(&["sample", "--method", "heun", "--out", "o.csv"], &["--model"]);
@@ -192,6 +204,19 @@ fn point_files_with_mistakes() {
         ],
         &["ancestral", "probability flow", "rk45"],
     );
+    for (flag, value, parts) in [
+        ("--divergence", "exat", ["--divergence exat", "`exact`"]),
+        ("--probe", "gausian", ["--probe gausian", "`gaussian`"]),
+        ("--probes", "0", ["--probes 0", "from 1"]),
+        ("--out", "no/o.csv", ["no/o.csv", "cannot be written"]),
+    ] {
+        let mut arguments = vec!["likelihood", "--target", target, "--points", points.to_str().unwrap()];
+        if flag != "--out" {
+            arguments.extend(["--out", "o.csv"]);
+        }
+        arguments.extend([flag, value]);
+        bench.refuses(&arguments, &parts);
+    }
     for text in
         ["{}", "weights = [1.0]\nmeans = [[0.0, 0.0]]\ncovs = [[[1.0, 2.0], [2.0, 1.0]]]", "weights = 3"]
     {
@@ -355,4 +380,26 @@ fn an_interrupted_training_leaves_a_checkpoint_and_says_how_to_go_on() {
     assert!(message.contains("interrupted at step") && message.contains("--resume"), "{message}");
     let checkpoint = tweedie::train::Checkpoint::load(&bench.path("t/models/two-moons-vp")).unwrap();
     assert!(checkpoint.step > 0);
+}
+
+/// A run in which nothing stays finite says so for every run and fails with 1; labels of any length make names that the system takes.
+#[test]
+fn a_run_that_diverges_fails_and_long_labels_are_cut() {
+    let bench = Bench::new();
+    let recipe = bench.write(
+        "r.toml",
+        "data = { name = \"mixture\", weights = [1.0], means = [[0.0, 0.0]], covs = [[[1.0, 0.0], [0.0, 1.0]]] }\nmodel = \"exact\"\nsde = \
+         { name = \"edm\", sigma-max = 1e38, sigma-min = 0.00212345678901234567 }\nsteps = 3\nsamples = 20\nfigures = false\nmethod = { name \
+         = \"predictor-corrector\", snr = 0.12345678901234567, predictor = { name = \"euler-maruyama\", lambda = 1.12345678901234567 } }\n\
+         grid = { name = \"karras\", rho = 6.12345678901234567 }",
+    );
+    let done = bench.tweedie(&["run", recipe.to_str().unwrap(), "--out", "t"]);
+    let (said, message) = (String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap());
+    assert_eq!(done.status.code(), Some(1), "{message}");
+    assert!(
+        said.contains("of 20 samples are not finite") && message.contains("every run diverged"),
+        "{said}{message}"
+    );
+    assert!(said.contains("results.csv") && !said.contains("figures"), "{said}");
+    assert_eq!(std::fs::read_dir(bench.path("t/samples")).unwrap().count(), 1);
 }

@@ -13,7 +13,7 @@ use tweedie_solvers::sde::Use;
 use super::target::{Source, choose};
 use super::{Machine, must_exist, one_of, say};
 use crate::error::{Error, Result};
-use crate::files::{check_suffix, read_points};
+use crate::files::{check_suffix, check_writable, read_points};
 use crate::recipe::PROBES;
 use crate::registry::{GRIDS, METHODS, SDES};
 use crate::run::densities;
@@ -90,6 +90,7 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
     let divergence =
         if hutchinson { Divergence::Hutchinson { probes: a.probes, law } } else { Divergence::Exact };
     let typed_sde = a.sde.as_deref().map(|typed| choose(&SDES, "sde", typed)).transpose()?;
+    check_writable(&a.out)?;
     let device = a.machine.open()?;
     let score = a.source.open(&device)?;
     let points = read_points(&a.points)?;

@@ -10,7 +10,7 @@ use tweedie_solvers::integrate::{Finish, sampling_grid};
 use super::target::{Source, choose};
 use super::{Machine, must_exist, one_of, say};
 use crate::error::{Error, Result};
-use crate::files::{check_suffix, read_points, write_points};
+use crate::files::{check_suffix, check_writable, read_points, write_points};
 use crate::recipe::DTYPES;
 use crate::registry::{GRIDS, METHODS, SDES};
 use crate::run::{Target, draw};
@@ -65,6 +65,7 @@ pub(super) fn sample(a: &Arguments) -> Result<()> {
         must_exist("--init", init)?;
     }
     let typed_sde = a.sde.as_deref().map(|typed| choose(&SDES, "sde", typed)).transpose()?;
+    check_writable(&a.out)?;
     let device = a.machine.open()?;
     let score = a.source.open(&device)?;
     let sde = match (typed_sde, &score.sde) {

@@ -84,5 +84,6 @@ pub(crate) fn write_csv<T: Serialize>(path: &Path, rows: &[T]) -> Result<()> {
         writer.serialize(row).map_err(|e| bad(&e))?;
     }
     let bytes = writer.into_inner().map_err(|e| bad(&e))?;
-    replace(path, &bytes).map_err(|e| bad(&e))
+    replace(path, &bytes)
+        .map_err(|e| Error::Input(format!("{}: the file cannot be written ({e})", path.display())))
 }
