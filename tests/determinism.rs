@@ -13,7 +13,7 @@ use tweedie_solvers::Key;
 use tweedie_solvers::dynamics::Problem;
 use tweedie_solvers::grid::UniformLogSnr;
 use tweedie_solvers::integrate::{Finish, integrate, sampling_grid};
-use tweedie_solvers::method::Method;
+use tweedie_solvers::method::{AnnealedLangevin, Langevin, Method, PredictorCorrector, Rule};
 use tweedie_solvers::noise::Stream;
 use tweedie_solvers::sde::{LinearSde, Vp};
 
@@ -63,6 +63,23 @@ fn evaluations_are_as_declared() {
             Some(declared) => assert_eq!(drawn.evals, declared as f64, "{}", entry.name),
             None => assert!(drawn.evals > 6.0 && method.adaptive(), "{}", entry.name),
         }
+    }
+    // The grid of a sampler ends where sampling ends, not where likelihoods do.
+    let grid = sampling_grid(&vp, &UniformLogSnr, &*method("heun"), 4).unwrap();
+    assert_eq!((grid.first(), grid.last()), (1.0, 1e-3));
+    let langevin = Langevin::new(Rule::Fixed(0.01), 3).unwrap();
+    let pc = PredictorCorrector::new(method("ancestral"), langevin).unwrap();
+    let annealed = AnnealedLangevin(langevin);
+    for (method, declared) in [(&pc as &dyn Method, 16), (&annealed, 12)] {
+        let problem = Problem { sde: &vp, model: &model };
+        let drawn = draw(
+            Target { problem, method, grid: &grid, finish: Finish::Stop },
+            &Key::root(3),
+            5,
+            None,
+            (&Device::Cpu, DType::F64),
+        );
+        assert_eq!((method.evals(4), drawn.unwrap().evals), (Some(declared), declared as f64), "{method:?}");
     }
     let pc = method("predictor-corrector");
     assert_eq!(

@@ -200,3 +200,31 @@ fn evaluations_are_each_points_own() {
         assert!(alone.iter().any(|n| *n != alone[0]), "{method:?}: the points are too alike for this test");
     }
 }
+
+/// With two probes the standard error is half the distance of their integrals, and the first is that of one probe alone.
+#[test]
+fn two_probes_give_half_their_distance() {
+    let (sde, model) = (
+        Vp::default(),
+        Mixture::isotropic(vec![0.3, 0.7], vec![vec![1.0, -0.5], vec![-0.5, 0.5]], 0.3).unwrap(),
+    );
+    let grid = Grid::new(vec![1.0, 0.3, 0.1, 1e-3]).unwrap();
+    let method = tweedie_solvers::method::RungeKutta::RK4;
+    let flow = Flow { problem: Problem { sde: &sde, model: &model }, method: &method, grid: &grid };
+    let found = |probes| {
+        let divergence = Divergence::Hutchinson { probes, law: Probe::Gaussian };
+        flow.log_density(&tensor(&[vec![0.4, -0.3], vec![-0.6, 0.1]]), divergence, &Key::root(2), 0).unwrap()
+    };
+    let (one, two) = (found(1), found(2));
+    assert!(one.standard_error.is_none());
+    for (i, error) in two.standard_error.unwrap().into_iter().enumerate() {
+        assert!((error - (two.log_p[i] - one.log_p[i]).abs()).abs() < 1e-12 && error > 1e-3, "{error}");
+    }
+}
+
+/// N(0, I₂): 1 + ln 2π = 2.8378770664 nats are 2.0470956 bits per dimension.
+#[test]
+fn nats_are_bits() {
+    let bits = tweedie_solvers::likelihood::bits_per_dimension(-2.837_877_066_4, 2);
+    assert!((bits - 2.047_095_6).abs() < 5e-8, "{bits}");
+}

@@ -147,3 +147,40 @@ impl Stepper for Annealed<'_> {
         self.langevin.correct(self.problem, x, step, noise)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exact::Mixture;
+    use crate::sde::{LinearSde, Vp};
+    use candle_core::Device;
+
+    /// Noise that is 0.7 everywhere in draw 1, and wrong elsewhere.
+    struct Same;
+
+    impl Noise for Same {
+        fn normal(&self, _: Step, draw: u32, like: &Tensor) -> Result<Tensor> {
+            Ok((like.ones_like()? * if draw == 1 { 0.7 } else { 1e9 })?)
+        }
+    }
+
+    /// x + δ s + √(2δ) z with δ = 2 (r σ)² at the end of the step, on N(0, I): s = −x/(α² + σ²).
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "tests read on the host")]
+    fn one_correction_by_hand() {
+        let (sde, model) = (Vp::default(), Mixture::gaussian(vec![0.0, 0.0], 2.0).unwrap());
+        let problem = Problem { sde: &sde, model: &model };
+        let langevin = Langevin::new(Rule::Snr { snr: 0.3, norm: Norm::Kernel }, 1).unwrap();
+        let x = Tensor::new(&[[0.4, -1.0]], &Device::Cpu).unwrap();
+        let step = Step { index: 0, from: 0.6, to: 0.2 };
+        let got: Vec<f64> =
+            langevin.correct(problem, &x, step, &Same).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        let k = sde.kernel(0.2);
+        let delta = 2.0 * (0.3 * k.sigma).powi(2);
+        for (got, x) in got.into_iter().zip([0.4, -1.0]) {
+            let score = -x / (4.0 * k.alpha * k.alpha + k.sigma * k.sigma);
+            let want = x + delta * score + (2.0 * delta).sqrt() * 0.7;
+            assert!((got - want).abs() < 1e-12, "{got} {want}");
+        }
+    }
+}
