@@ -11,6 +11,7 @@ use tweedie::run::{INTERRUPTED, Target, draw};
 use tweedie::train::{Checkpoint, Trainer};
 use tweedie_solvers::Key;
 use tweedie_solvers::dynamics::Problem;
+use tweedie_solvers::exact::Exact;
 use tweedie_solvers::grid::UniformLogSnr;
 use tweedie_solvers::integrate::{Finish, integrate, sampling_grid};
 use tweedie_solvers::method::{AnnealedLangevin, Langevin, Method, PredictorCorrector, Rule};

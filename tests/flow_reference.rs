@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 use serde::Deserialize;
 use tweedie_solvers::clock::Grid;
 use tweedie_solvers::dynamics::Problem;
-use tweedie_solvers::exact::Mixture;
+use tweedie_solvers::exact::{Exact, Mixture};
 use tweedie_solvers::likelihood::{Divergence, Flow, Probe};
 use tweedie_solvers::method::{Coupling, Dopri, DopriOrder, OdeMethod, Rk45};
 use tweedie_solvers::sde::{LinearSde, SubVp, Ve, Vp};

@@ -5,6 +5,7 @@
 //! union of boxes its noised density is a sum of products of differences of the normal distribution function.
 
 use rand::Rng;
+use tweedie_solvers::exact::{Boxes, Exact};
 use tweedie_solvers::{Key, Result, error};
 
 use super::{Data, each};
@@ -32,15 +33,29 @@ impl Default for Checkerboard {
     }
 }
 
+/// Column and row, from 0, of a filled square.
+fn square(number: u32) -> [u32; 2] {
+    let (row, pair) = (number / 2, number % 2);
+    [2 * pair + row % 2, row]
+}
+
 impl Data for Checkerboard {
     fn sample(&self, key: &Key, first: u64, count: usize) -> Points {
         each(key, first, count, |rng| {
-            let square: u32 = rng.random_range(0..8);
-            let (row, pair) = (square / 2, square % 2);
-            let column = 2 * pair + row % 2;
+            let [column, row] = square(rng.random_range(0..8));
             let [u, v]: [f64; 2] = rng.random();
             [self.scale * (f64::from(column) + u - 2.0), self.scale * (f64::from(row) + v - 2.0)]
         })
+    }
+
+    fn exact(&self) -> Result<Box<dyn Exact>> {
+        let corner = |k: u32| self.scale * (f64::from(k) - 2.0);
+        let (mut low, mut high) = (vec![], vec![]);
+        for [column, row] in (0..8).map(square) {
+            low.push(vec![corner(column), corner(row)]);
+            high.push(vec![corner(column + 1), corner(row + 1)]);
+        }
+        Ok(Box::new(Boxes::new(vec![1.0; 8], low, high)?))
     }
 
     fn entropy(&self) -> Option<f64> {

@@ -1,45 +1,74 @@
-//! Curves with Gaussian thickness: x = c(θ) + s z, z ~ N(0, I₂). All curve data sets are made of arcs of Archimedean spirals,
+//! Curves with Gaussian thickness: x = c(w) + s z, z ~ N(0, I₂), along one of some arcs, picked with equal chance. Most arcs are
+//! pieces of Archimedean spirals,
 //!
-//! c(θ) = centre + (radius + growth θ)(cos θ, sin θ),
+//! c = centre + (radius + growth θ)(cos θ, sin θ),  θ = from + (to − from) w,
 //!
-//! of which one is picked with equal chance; growth = 0 is an arc of a circle. Along an arc θ = from + (to − from) w with w = u or,
-//! where the arc is `rooted`, w = √u (density 2w), u uniform in [0, 1).
+//! with growth = 0 an arc of a circle, and w = u or, where the arc is `rooted`, w = √u (density 2w), u uniform in [0, 1). The arms of
+//! the pinwheel are c = scale r (cos φ, −sin φ) with φ = turn + ¼ eʳ and r normal.
 
 use rand::Rng;
 use rand_distr::StandardNormal;
+use tweedie_solvers::exact::KernelSum;
 use tweedie_solvers::{Key, Result, error};
 
-use super::{LineDensity, each};
+use super::{each, quadrature};
 use crate::points::Points;
 
 /// A piece of a curve; angles in radians.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Arc {
-    pub(super) centre: [f64; 2],
-    pub(super) radius: f64,
-    pub(super) growth: f64,
-    pub(super) from: f64,
-    pub(super) to: f64,
-    pub(super) rooted: bool,
+pub(super) enum Arc {
+    /// A piece of a spiral.
+    Spiral { centre: [f64; 2], radius: f64, growth: f64, from: f64, to: f64, rooted: bool },
+    /// An arm of the pinwheel, r = 1 + `ARM` z with z = `REACH` (2w − 1).
+    Arm { scale: f64, turn: f64 },
 }
+
+/// The deviation of r along an arm, √0.08.
+const ARM: f64 = 0.282_842_712_474_619;
+/// How many deviations of r an arm has to either side: beyond lie 3e-12 of its points.
+const REACH: f64 = 7.0;
 
 impl Arc {
     /// An arc of a circle.
     pub(super) fn circle(centre: [f64; 2], radius: f64, from: f64, to: f64) -> Self {
-        Self { centre, radius, growth: 0.0, from, to, rooted: false }
+        Self::Spiral { centre, radius, growth: 0.0, from, to, rooted: false }
     }
 
-    /// c at the fraction w of the way from `from` to `to`.
+    /// c at the fraction w of the way.
     pub(super) fn at(&self, w: f64) -> [f64; 2] {
-        let theta = self.from + (self.to - self.from) * w;
-        let r = self.radius + self.growth * theta;
-        [self.centre[0] + r * theta.cos(), self.centre[1] + r * theta.sin()]
+        match *self {
+            Self::Spiral { centre, radius, growth, from, to, .. } => {
+                let theta = from + (to - from) * w;
+                let r = radius + growth * theta;
+                [centre[0] + r * theta.cos(), centre[1] + r * theta.sin()]
+            }
+            Self::Arm { scale, turn } => {
+                let r = 1.0 + ARM * REACH * (2.0 * w - 1.0);
+                let (sin, cos) = (turn + 0.25 * r.exp()).sin_cos();
+                [scale * r * cos, -scale * r * sin]
+            }
+        }
     }
 
-    /// A bound of the length: the turn times the largest speed |c′| = √(growth² + r²).
-    pub(super) fn length(&self) -> f64 {
-        let r = |theta: f64| (self.radius + self.growth * theta).abs();
-        (self.to - self.from).abs() * self.growth.hypot(r(self.from).max(r(self.to)))
+    /// The density of w on [0, 1].
+    pub(super) fn density(&self, w: f64) -> f64 {
+        match *self {
+            Self::Spiral { rooted: false, .. } => 1.0,
+            Self::Spiral { rooted: true, .. } => 2.0 * w,
+            Self::Arm { .. } => {
+                let z = REACH * (2.0 * w - 1.0);
+                2.0 * REACH * (-0.5 * z * z).exp() / std::f64::consts::TAU.sqrt()
+            }
+        }
+    }
+
+    /// A w of this law; of an arm it may lie outside [0, 1], with chance 3e-12.
+    fn draw(&self, rng: &mut impl Rng) -> f64 {
+        match *self {
+            Self::Spiral { rooted: false, .. } => rng.random(),
+            Self::Spiral { rooted: true, .. } => rng.random::<f64>().sqrt(),
+            Self::Arm { .. } => 0.5 + 0.5 * rng.sample::<f64, _>(StandardNormal) / REACH,
+        }
     }
 }
 
@@ -60,15 +89,22 @@ impl Curve {
     pub(super) fn sample(&self, key: &Key, first: u64, count: usize) -> Points {
         each(key, first, count, |rng| {
             let arc = self.arcs[rng.random_range(0..self.arcs.len() as u64) as usize];
-            let u: f64 = rng.random();
-            let c = arc.at(if arc.rooted { u.sqrt() } else { u });
+            let c = arc.at(arc.draw(rng));
             [0, 1].map(|i| c[i] + self.noise * rng.sample::<f64, _>(StandardNormal))
         })
     }
 
-    /// The density, at any kernel; `None` where the thickness is below a 20 000th of the length.
-    pub fn density(&self) -> Option<LineDensity> {
-        LineDensity::new(&self.arcs, self.noise)
+    /// The law in closed form up to a quadrature that is good to 1e-8.
+    ///
+    /// # Errors
+    /// If the thickness is below a 20 000th of the length.
+    pub fn exact(&self) -> Result<KernelSum> {
+        quadrature::law(&self.arcs, self.noise)
+    }
+
+    /// The entropy of the clean law in nats, to 1e-6; `None` where it would take too large a grid.
+    pub fn entropy(&self) -> Option<f64> {
+        quadrature::entropy(&self.exact().ok()?)
     }
 }
 
@@ -96,10 +132,7 @@ mod tests {
         let (n, s) = (20_000, 0.01);
         for data in all(s) {
             let arcs = &data.curve().unwrap().arcs;
-            let steps = |length: f64| (length / (0.1 * s)) as usize;
-            let curve = arcs
-                .iter()
-                .flat_map(|a| (0..=steps(a.length())).map(|k| a.at(k as f64 / steps(a.length()) as f64)));
+            let curve = arcs.iter().flat_map(|a| (0..=100_000).map(|k| a.at(f64::from(k) / 1e5)));
             let mut buckets = std::collections::HashMap::<_, Vec<[f64; 2]>>::new();
             let cell = |p: &[f64]| ((p[0] / 0.1).floor() as i32, (p[1] / 0.1).floor() as i32);
             curve.for_each(|c| buckets.entry(cell(&c)).or_default().push(c));
@@ -123,7 +156,7 @@ mod tests {
     fn points_and_densities_agree() {
         let n = 20_000;
         for data in all(0.15) {
-            let density = data.curve().unwrap().density().unwrap();
+            let density = data.exact().unwrap();
             let points = data.sample(&Key::root(3), 0, n);
             let clean = Kernel { alpha: 1.0, sigma: 0.0 };
             let surprise: Vec<f64> = points.rows().map(|p| -density.log_density(p, clean)).collect();

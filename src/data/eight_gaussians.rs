@@ -4,7 +4,7 @@
 
 use std::f64::consts::TAU;
 
-use tweedie_solvers::exact::Mixture;
+use tweedie_solvers::exact::{Exact, Mixture};
 use tweedie_solvers::{Key, Result, error};
 
 use super::Data;
@@ -35,6 +35,10 @@ impl EightGaussians {
 impl Data for EightGaussians {
     fn sample(&self, key: &Key, first: u64, count: usize) -> Points {
         Points::new(2, self.0.sample(key, first, count))
+    }
+
+    fn exact(&self) -> Result<Box<dyn Exact>> {
+        Ok(Box::new(self.0.clone()))
     }
 
     fn mixture(&self) -> Option<&Mixture> {

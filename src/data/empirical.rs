@@ -1,6 +1,7 @@
 //! `points`: a set of the user's own; its rows are drawn with replacement, each with equal chance.
 
 use rand_distr::{Distribution, Uniform};
+use tweedie_solvers::exact::{Exact, KernelSum};
 use tweedie_solvers::{Error, Key, Result};
 
 use super::Data;
@@ -52,6 +53,14 @@ impl Empirical {
 }
 
 impl Data for Empirical {
+    fn exact(&self) -> Result<Box<dyn Exact>> {
+        Ok(Box::new(KernelSum::empirical(self.points.dim(), self.points.values().to_vec())?))
+    }
+
+    fn continuous(&self) -> bool {
+        false
+    }
+
     fn dim(&self) -> usize {
         self.points.dim()
     }

@@ -1,8 +1,8 @@
 //! `mixture`: a Gaussian mixture of any dimension with weights, means and covariances given; and the entropy of mixtures.
 
-use tweedie_solvers::Key;
-use tweedie_solvers::exact::Mixture;
+use tweedie_solvers::exact::{Exact, Mixture};
 use tweedie_solvers::kernel::Kernel;
+use tweedie_solvers::{Key, Result};
 
 use super::Data;
 use crate::points::Points;
@@ -18,6 +18,10 @@ impl Data for GaussianMixture {
 
     fn sample(&self, key: &Key, first: u64, count: usize) -> Points {
         Points::new(self.0.dim(), self.0.sample(key, first, count))
+    }
+
+    fn exact(&self) -> Result<Box<dyn Exact>> {
+        Ok(Box::new(self.0.clone()))
     }
 
     fn mixture(&self) -> Option<&Mixture> {

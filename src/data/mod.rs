@@ -1,17 +1,17 @@
 //! Data sets, one file each: laws on the plane (or on ℝᵈ) from which points are drawn by number.
 //!
 //! Point i depends on the key and on i alone, so the first 100 of 10 000 are the 100 of 100. Sets differ from those they follow so
-//! that exact noised densities exist: curves carry isotropic Gaussian thickness (a line integral at any kernel, see
-//! [`LineDensity`]), boards are unions of boxes, the others are Gaussian mixtures or, for the pinwheel, a line integral per arm.
+//! that exact noised densities exist: curves, and the arms of the pinwheel, carry isotropic Gaussian thickness (sums of equal
+//! Gaussians, by quadrature), boards are unions of boxes, the others are Gaussian mixtures or the user's points.
 
 mod checkerboard;
 mod circles;
 mod curve;
 mod eight_gaussians;
 mod empirical;
-mod line;
 mod mixture;
 mod pinwheel;
+mod quadrature;
 mod ring;
 mod rings;
 mod s_curve;
@@ -21,8 +21,8 @@ mod twenty_five_gaussians;
 mod two_moons;
 mod two_spirals;
 
-use tweedie_solvers::Key;
-use tweedie_solvers::exact::Mixture;
+use tweedie_solvers::exact::{Exact, Mixture};
+use tweedie_solvers::{Key, Result};
 
 use crate::points::Points;
 
@@ -31,7 +31,6 @@ pub use circles::Circles;
 pub use curve::Curve;
 pub use eight_gaussians::EightGaussians;
 pub use empirical::Empirical;
-pub use line::LineDensity;
 pub use mixture::GaussianMixture;
 pub use pinwheel::Pinwheel;
 pub use ring::Ring;
@@ -53,23 +52,30 @@ pub trait Data: Send + Sync + std::fmt::Debug {
     /// Points `first .. first + count`: point i depends on the key and on i alone.
     fn sample(&self, key: &Key, first: u64, count: usize) -> Points;
 
-    /// The law as a Gaussian mixture, where it is one: it gives modes, densities and scores in closed form.
+    /// The law with its noised densities and scores: in closed form, or by a quadrature good to 1e-8.
+    ///
+    /// # Errors
+    /// If a curve is so thin that the quadrature would need too many nodes.
+    fn exact(&self) -> Result<Box<dyn Exact>>;
+
+    /// The law as a Gaussian mixture, where it is one: then its modes are known.
     fn mixture(&self) -> Option<&Mixture> {
         None
     }
 
-    /// The law as a curve with Gaussian thickness, where it is one: it gives densities by a line integral.
-    fn curve(&self) -> Option<&Curve> {
-        None
+    /// Whether the law has a density before noise is added.
+    fn continuous(&self) -> bool {
+        true
     }
 
     /// The differential entropy −∫ p ln p in nats, to 1e-6, where a closed form or a quadrature of moderate size gives it.
     fn entropy(&self) -> Option<f64> {
-        match (self.mixture(), self.curve()) {
-            (Some(mixture), _) => mixture::entropy(mixture),
-            (_, Some(curve)) => curve.density()?.entropy(),
-            _ => None,
-        }
+        mixture::entropy(self.mixture()?)
+    }
+
+    /// The curve behind the points, for those that have one.
+    fn curve(&self) -> Option<&Curve> {
+        None
     }
 }
 

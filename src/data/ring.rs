@@ -4,6 +4,7 @@
 
 use std::f64::consts::TAU;
 
+use tweedie_solvers::exact::Exact;
 use tweedie_solvers::{Key, Result, error};
 
 use super::Data;
@@ -37,6 +38,14 @@ fn arcs(radius: f64) -> Vec<Arc> {
 impl Data for Ring {
     fn sample(&self, key: &Key, first: u64, count: usize) -> Points {
         self.0.sample(key, first, count)
+    }
+
+    fn exact(&self) -> Result<Box<dyn Exact>> {
+        Ok(Box::new(self.0.exact()?))
+    }
+
+    fn entropy(&self) -> Option<f64> {
+        self.0.entropy()
     }
 
     fn curve(&self) -> Option<&Curve> {

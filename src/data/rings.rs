@@ -5,6 +5,7 @@
 
 use std::f64::consts::TAU;
 
+use tweedie_solvers::exact::Exact;
 use tweedie_solvers::{Key, Result};
 
 use super::Data;
@@ -38,6 +39,14 @@ fn arcs() -> Vec<Arc> {
 impl Data for Rings {
     fn sample(&self, key: &Key, first: u64, count: usize) -> Points {
         self.0.sample(key, first, count)
+    }
+
+    fn exact(&self) -> Result<Box<dyn Exact>> {
+        Ok(Box::new(self.0.exact()?))
+    }
+
+    fn entropy(&self) -> Option<f64> {
+        self.0.entropy()
     }
 
     fn curve(&self) -> Option<&Curve> {

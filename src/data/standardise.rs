@@ -78,7 +78,10 @@ impl Standardise {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tweedie_solvers::{exact::Mixture, kernel::Kernel};
+    use tweedie_solvers::{
+        exact::{Exact, Mixture},
+        kernel::Kernel,
+    };
 
     #[test]
     fn there_and_back() {

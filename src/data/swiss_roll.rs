@@ -4,6 +4,7 @@
 
 use std::f64::consts::PI;
 
+use tweedie_solvers::exact::Exact;
 use tweedie_solvers::{Key, Result};
 
 use super::Data;
@@ -32,12 +33,20 @@ impl Default for SwissRoll {
 
 fn arcs() -> Vec<Arc> {
     let (from, to) = (1.5 * PI, 4.5 * PI);
-    vec![Arc { centre: [0.0, 0.0], radius: 0.0, growth: 0.2, from, to, rooted: false }]
+    vec![Arc::Spiral { centre: [0.0, 0.0], radius: 0.0, growth: 0.2, from, to, rooted: false }]
 }
 
 impl Data for SwissRoll {
     fn sample(&self, key: &Key, first: u64, count: usize) -> Points {
         self.0.sample(key, first, count)
+    }
+
+    fn exact(&self) -> Result<Box<dyn Exact>> {
+        Ok(Box::new(self.0.exact()?))
+    }
+
+    fn entropy(&self) -> Option<f64> {
+        self.0.entropy()
     }
 
     fn curve(&self) -> Option<&Curve> {

@@ -3,7 +3,7 @@
 //! The grid of the literature on mode collapse (Metz et al. 2017 and after). Entropy at the defaults, where modes do not touch:
 //! ln 25 + 1 + ln 2πs² = 0.0652883 nats.
 
-use tweedie_solvers::exact::Mixture;
+use tweedie_solvers::exact::{Exact, Mixture};
 use tweedie_solvers::{Key, Result, error};
 
 use super::Data;
@@ -29,6 +29,10 @@ impl TwentyFiveGaussians {
 impl Data for TwentyFiveGaussians {
     fn sample(&self, key: &Key, first: u64, count: usize) -> Points {
         Points::new(2, self.0.sample(key, first, count))
+    }
+
+    fn exact(&self) -> Result<Box<dyn Exact>> {
+        Ok(Box::new(self.0.clone()))
     }
 
     fn mixture(&self) -> Option<&Mixture> {

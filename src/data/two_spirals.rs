@@ -5,6 +5,7 @@
 
 use std::f64::consts::PI;
 
+use tweedie_solvers::exact::Exact;
 use tweedie_solvers::{Key, Result};
 
 use super::Data;
@@ -33,14 +34,28 @@ impl Default for TwoSpirals {
 
 /// With θ = −n, (−n cos n, n sin n) = θ (cos θ, sin θ).
 fn arcs() -> Vec<Arc> {
-    let spiral =
-        |growth| Arc { centre: [0.0, 0.0], radius: 0.0, growth, from: 0.0, to: -3.0 * PI, rooted: true };
+    let spiral = |growth| Arc::Spiral {
+        centre: [0.0, 0.0],
+        radius: 0.0,
+        growth,
+        from: 0.0,
+        to: -3.0 * PI,
+        rooted: true,
+    };
     vec![spiral(1.0 / 3.0), spiral(-1.0 / 3.0)]
 }
 
 impl Data for TwoSpirals {
     fn sample(&self, key: &Key, first: u64, count: usize) -> Points {
         self.0.sample(key, first, count)
+    }
+
+    fn exact(&self) -> Result<Box<dyn Exact>> {
+        Ok(Box::new(self.0.exact()?))
+    }
+
+    fn entropy(&self) -> Option<f64> {
+        self.0.entropy()
     }
 
     fn curve(&self) -> Option<&Curve> {
@@ -61,7 +76,7 @@ mod tests {
             assert_near(arcs()[0].at(u.sqrt()), want);
             assert_near(arcs()[1].at(u.sqrt()), want.map(|v| -v));
         }
-        assert!(arcs().iter().all(|arc| arc.rooted));
+        assert!(arcs().iter().all(|arc| matches!(arc, Arc::Spiral { rooted: true, .. })));
         assert_eq!(TwoSpirals::default(), TwoSpirals::new(0.1).unwrap());
     }
 }

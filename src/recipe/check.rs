@@ -50,12 +50,10 @@ impl Recipe {
             }
         }
         for (data, _) in &self.data {
-            if matches!(self.model, ModelSpec::Exact) && data.it.mixture().is_none() {
-                return Err(Error::Input(format!(
-                    "{}: model = \"exact\" needs data with a closed-form score, and {} has none yet; use a mixture (eight-gaussians, \
-                     twenty-five-gaussians, mixture) or model = \"mlp\"",
-                    self.file, data.label
-                )));
+            if matches!(self.model, ModelSpec::Exact) {
+                data.it.exact().map_err(|e| {
+                    Error::Input(format!("{}: model = \"exact\" on {}: {e}", self.file, data.label))
+                })?;
             }
             for metric in self.metrics.iter().filter(|m| m.label.starts_with("mode-")) {
                 if data.it.mixture().is_none() {

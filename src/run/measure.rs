@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use tweedie_solvers::Key;
 use tweedie_solvers::clock::Grid;
 use tweedie_solvers::dynamics::Problem;
-use tweedie_solvers::exact::Mixture;
+use tweedie_solvers::exact::Exact;
 use tweedie_solvers::kernel::Kernel;
 use tweedie_solvers::likelihood::{Flow, bits_per_dimension};
 use tweedie_solvers::model::{Prediction, ScoreModel, tensor};
@@ -14,7 +14,7 @@ use tweedie_solvers::sde::{LinearSde, Use};
 use super::models::EXACT;
 use super::record::{DATA, Label, Record};
 use super::{Drawn, Model, Place, densities};
-use crate::data::{Curve, Data};
+use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::metrics::Modes;
 use crate::recipe::Recipe;
@@ -77,19 +77,23 @@ pub(super) fn floors(recipe: &Recipe, progress: &Progress) -> Result<Vec<Record>
     Ok(rows.into_iter().flatten().collect())
 }
 
-/// The excess denoising loss of each network against the exact score, where there is one: E‖ε_θ − ε*‖² / E‖ε*‖² over x_t ~ p_t and t
+/// The excess denoising loss of each network against the exact score of laws that have a density: E‖ε_θ − ε*‖² / E‖ε*‖² over x_t ~ p_t and t
 /// uniform on the training span. The denominator is the excess of a network that says 0, so 0 is perfect and 1 is nothing learned.
 pub(super) fn excess(recipe: &Recipe, models: &[Vec<Model>], place: &Place<'_>) -> Result<Vec<Record>> {
     let mut records = Vec::new();
     for ((data, _), models) in recipe.data.iter().zip(models) {
-        let Some(mixture) = data.it.mixture() else { continue };
+        if !data.it.continuous() {
+            continue;
+        }
+        let Ok(exact) = data.it.exact() else { continue };
         for (sde, model) in
             recipe.sdes.iter().zip(models).filter(|(_, m)| m.label != EXACT && m.standardise.is_none())
         {
             for &seed in &recipe.seeds {
                 let value = excess_loss(
                     &*model.score,
-                    mixture,
+                    &*exact,
+                    &*data.it,
                     &*sde.it,
                     &Key::root(seed).branch("excess"),
                     place.device,
@@ -111,18 +115,20 @@ pub(super) fn excess(recipe: &Recipe, models: &[Vec<Model>], place: &Place<'_>) 
 /// The excess loss on 8192 points, each at a time of its own.
 fn excess_loss(
     model: &dyn ScoreModel,
-    mixture: &Mixture,
+    exact: &dyn Exact,
+    data: &dyn Data,
     sde: &dyn LinearSde,
     key: &Key,
     device: &candle_core::Device,
 ) -> Result<f64> {
     const POINTS: usize = 8192;
-    let dim = mixture.dim();
+    let dim = data.dim();
     let times = draw_times(TimeLaw::Uniform, sde, sde.span(Use::Training), &key.branch("times"), 0, POINTS);
     let at: Vec<Kernel> = times.iter().map(|(t, _)| sde.kernel(*t)).collect();
     let (points, noise) =
-        (mixture.sample(&key.branch("points"), 0, POINTS), key.branch("noise").normals(0, 0, POINTS, dim));
+        (data.sample(&key.branch("points"), 0, POINTS), key.branch("noise").normals(0, 0, POINTS, dim));
     let x = points
+        .values()
         .iter()
         .zip(&noise)
         .enumerate()
@@ -134,7 +140,7 @@ fn excess_loss(
     for first in (0..POINTS).step_by(512) {
         let (x, at) = (x.narrow(0, first, 512)?, &at[first..first + 512]);
         let (learned, exact) =
-            (Prediction::of(model, &x, at)?.noise()?, Prediction::of(mixture, &x, at)?.noise()?);
+            (Prediction::of(model, &x, at)?.noise()?, Prediction::of(exact, &x, at)?.noise()?);
         wrong += (learned - &exact)?.sqr()?.sum_all()?.to_scalar::<f64>()?;
         whole += exact.sqr()?.sum_all()?.to_scalar::<f64>()?;
     }
@@ -152,12 +158,7 @@ pub(super) fn likelihoods(recipe: &Recipe, models: &[Vec<Model>], place: &Place<
     let mut records = Vec::new();
     for ((data, _), models) in recipe.data.iter().zip(models) {
         let clean = Kernel { alpha: 1.0, sigma: 0.0 };
-        let line = data.it.curve().and_then(Curve::density);
-        let exact = |point: &[f64]| match (data.it.mixture(), &line) {
-            (Some(mixture), _) => Some(mixture.log_density(point, clean)),
-            (None, Some(line)) => Some(line.log_density(point, clean)),
-            (None, None) => None,
-        };
+        let exact = data.it.continuous().then(|| data.it.exact().ok()).flatten();
         for (sde, model) in recipe.sdes.iter().zip(models) {
             let span = sde.it.span(Use::Likelihood);
             let grid = if method.adaptive() {
@@ -191,7 +192,9 @@ pub(super) fn likelihoods(recipe: &Recipe, models: &[Vec<Model>], place: &Place<
                         mean(&errors.iter().map(|e| e * e).collect::<Vec<_>>()) / errors.len() as f64;
                     records.push(label.record("nll-probe-error", pooled.sqrt()));
                 }
-                let truth: Option<Vec<f64>> = points.rows().map(|p| exact(p).map(|log_p| -log_p)).collect();
+                let truth = exact
+                    .as_ref()
+                    .map(|law| points.rows().map(|p| -law.log_density(p, clean)).collect::<Vec<_>>());
                 if let Some(truth) = truth {
                     let floor = Label { model: DATA.into(), method: DATA.into(), ..label.clone() };
                     records.push(floor.record("nll-of-the-truth", mean(&truth)));

@@ -13,9 +13,9 @@ use std::time::Instant;
 use candle_core::Device;
 use rand::RngCore;
 use rayon::prelude::*;
+use tweedie_solvers::Key;
 use tweedie_solvers::dynamics::Problem;
 use tweedie_solvers::integrate::sampling_grid;
-use tweedie_solvers::{Key, model::ScoreModel};
 
 use crate::error::{Error, Result};
 use crate::files;
@@ -248,11 +248,4 @@ pub fn make_dir(path: &Path) -> Result<()> {
 /// The folder of a model under a run.
 pub fn model_dir(out: &Path, data: &str, sde: &str) -> PathBuf {
     out.join("models").join(file_name(&format!("{data}-{sde}")))
-}
-
-/// The closed form of a data set as a model.
-fn exact(data: &dyn crate::data::Data) -> Result<Box<dyn ScoreModel>> {
-    let mixture =
-        data.mixture().ok_or_else(|| Error::Input("this data set has no closed-form score yet".into()))?;
-    Ok(Box::new(mixture.clone()))
 }

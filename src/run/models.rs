@@ -9,7 +9,7 @@ use toml::Table;
 use tweedie_solvers::model::ScoreModel;
 use tweedie_solvers::sde::LinearSde;
 
-use super::{Place, exact, make_dir, model_dir};
+use super::{Place, make_dir, model_dir};
 use crate::data::{Data, Standardise};
 use crate::error::{Error, Result};
 use crate::recipe::{ModelSpec, Named, Recipe, coordinates};
@@ -51,7 +51,7 @@ pub fn train_all(recipe: &Recipe, place: &Place<'_>) -> Result<Vec<Vec<Model>>> 
     let networks = recipe.data.iter().map(|(data, standardise)| match &recipe.model {
         ModelSpec::Exact => {
             let each = recipe.sdes.iter().map(|_| {
-                Ok(Model { label: EXACT.into(), score: exact(&*data.it)?, standardise: None, losses: vec![] })
+                Ok(Model { label: EXACT.into(), score: data.it.exact()?, standardise: None, losses: vec![] })
             });
             each.collect()
         }

@@ -8,6 +8,7 @@
 use candle_core::{D, Tensor};
 use nalgebra::{DMatrix, SymmetricEigen};
 
+use super::{Exact, log_sum_exp};
 use crate::kernel::{Kernel, Target};
 use crate::model::{self, ScoreModel};
 use crate::{Error, Key, Result};
@@ -149,23 +150,6 @@ impl Mixture {
         out
     }
 
-    /// log p_t(x) in nats, on the host.
-    pub fn log_density(&self, x: &[f64], at: Kernel) -> f64 {
-        log_sum_exp(&self.log_joint(x, at).0)
-    }
-
-    /// ∇log p_t(x), on the host.
-    pub fn score(&self, x: &[f64], at: Kernel) -> Vec<f64> {
-        let (logits, pulls) = self.log_joint(x, at);
-        let total = log_sum_exp(&logits);
-        let mut out = vec![0.0; self.dim];
-        for (logit, pull) in logits.iter().zip(&pulls) {
-            let r = (logit - total).exp();
-            out.iter_mut().zip(pull).for_each(|(o, p)| *o -= r * p);
-        }
-        out
-    }
-
     /// Per component: log w_k N(x; α μ_k, C_k) and C_k⁻¹ (x − α μ_k).
     fn log_joint(&self, x: &[f64], at: Kernel) -> (Vec<f64>, Vec<Vec<f64>>) {
         let d = self.dim;
@@ -286,12 +270,21 @@ impl ScoreModel for Mixture {
     }
 }
 
-fn log_sum_exp(values: &[f64]) -> f64 {
-    let top = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if top == f64::NEG_INFINITY {
-        return top;
+impl Exact for Mixture {
+    fn log_density(&self, x: &[f64], at: Kernel) -> f64 {
+        log_sum_exp(self.log_joint(x, at).0.into_iter())
     }
-    top + values.iter().map(|v| (v - top).exp()).sum::<f64>().ln()
+
+    fn score(&self, x: &[f64], at: Kernel) -> Vec<f64> {
+        let (logits, pulls) = self.log_joint(x, at);
+        let total = log_sum_exp(logits.iter().copied());
+        let mut out = vec![0.0; self.dim];
+        for (logit, pull) in logits.iter().zip(&pulls) {
+            let r = (logit - total).exp();
+            out.iter_mut().zip(pull).for_each(|(o, p)| *o -= r * p);
+        }
+        out
+    }
 }
 
 #[cfg(test)]

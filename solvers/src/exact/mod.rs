@@ -1,5 +1,35 @@
-//! Closed-form scores: the ruler that everything else is measured with.
+//! Laws whose noised densities p_t are known at any kernel (α, σ), and so their scores: what a network is measured against, and what
+//! can take its place. On tensors they are [`ScoreModel`]s of the noise ε̂ = −σ ∇log p_t, which stays finite as σ → 0, with
+//! derivatives; on the host they give log p_t and the score of a point in f64.
 
+mod boxes;
+mod kernel_sum;
 mod mixture;
 
+pub use boxes::Boxes;
+pub use kernel_sum::{KernelSum, Level};
 pub use mixture::Mixture;
+
+use crate::kernel::Kernel;
+use crate::model::ScoreModel;
+
+/// A law whose noised densities are known.
+pub trait Exact: ScoreModel + std::fmt::Debug {
+    /// log p_t(x) in nats, for x of D numbers.
+    fn log_density(&self, x: &[f64], at: Kernel) -> f64;
+
+    /// ∇log p_t(x), D numbers.
+    fn score(&self, x: &[f64], at: Kernel) -> Vec<f64>;
+}
+
+/// ln Σ exp of values, some of which may be −∞.
+fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {
+    let top = values.clone().fold(f64::NEG_INFINITY, f64::max);
+    if top == f64::NEG_INFINITY {
+        return top;
+    }
+    top + values.map(|v| (v - top).exp()).sum::<f64>().ln()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,222 @@
+//! Points c_j with weights w_j and one isotropic thickness s: p₀ = Σ_j w_j N(c_j, s² I), and so
+//!
+//! p_t = Σ_j w_j N(x; α c_j, v I),  v = α² s² + σ²,   ε̂ = (σ/v) Σ_j r_j(x) (x − α c_j),  r_j ∝ w_j exp(−|x − α c_j|²/2v).
+//!
+//! With s = 0 it is an empirical law; with the nodes of a quadrature it is a curve of Gaussian thickness. What is wide needs few nodes:
+//! a sum may hold several levels, of which each serves from some width √v/α on.
+//!
+//! Distances are taken coordinate by coordinate; |x|² − 2α x·c + α²|c|² would cancel where v is small.
+
+use candle_core::{D, Tensor};
+
+use super::{Exact, log_sum_exp};
+use crate::kernel::{Kernel, Target};
+use crate::model::{self, ScoreModel};
+use crate::{Error, Result};
+
+/// The largest number of distances that are held at once.
+const DISTANCES: usize = 1 << 20;
+
+/// Points and weights that serve from a width on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Level {
+    /// The least √(s² + σ²/α²) that it serves, in units of the data; 0 for the finest.
+    pub from: f64,
+    /// The points, M × D, row-major.
+    pub points: Vec<f64>,
+    /// M weights above 0, brought to sum 1.
+    pub weights: Vec<f64>,
+}
+
+/// A weighted sum of equal Gaussians.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KernelSum {
+    dim: usize,
+    thickness: f64,
+    levels: Vec<Level>,
+}
+
+impl KernelSum {
+    /// A sum in `dim` dimensions from its thickness s ≥ 0 and its levels, finest first.
+    ///
+    /// # Errors
+    /// If the thickness is negative, there is no level, the levels do not rise from 0, or the points and weights of a level do not
+    /// fit each other, are not finite, or weights are not above 0.
+    pub fn new(dim: usize, thickness: f64, mut levels: Vec<Level>) -> Result<Self> {
+        crate::error::non_negative("thickness", thickness)?;
+        let rising = levels.first().is_some_and(|l| l.from == 0.0)
+            && levels.windows(2).all(|pair| pair[0].from < pair[1].from);
+        if dim == 0 || !rising {
+            return Err(Error::parameter(
+                "levels",
+                levels.len(),
+                "be one or more, each from a greater width, from 0 on",
+            ));
+        }
+        for level in &mut levels {
+            let fits = level.points.len() == dim * level.weights.len() && !level.weights.is_empty();
+            let total: f64 = level.weights.iter().sum();
+            if !fits || !level.points.iter().all(|v| v.is_finite()) {
+                return Err(Error::parameter(
+                    "points",
+                    level.points.len(),
+                    format!("be finite, {dim} numbers for each weight"),
+                ));
+            }
+            if !total.is_finite() || level.weights.iter().any(|w| *w <= 0.0) {
+                return Err(Error::parameter("weights", total, "be finite numbers above 0"));
+            }
+            level.weights.iter_mut().for_each(|w| *w /= total);
+        }
+        Ok(Self { dim, thickness, levels })
+    }
+
+    /// The law that gives every one of the points (rows of `dim` numbers) the same chance.
+    ///
+    /// # Errors
+    /// If there is no point, or a number is not finite.
+    pub fn empirical(dim: usize, points: Vec<f64>) -> Result<Self> {
+        let weights = vec![1.0; points.len() / dim.max(1)];
+        Self::new(dim, 0.0, vec![Level { from: 0.0, points, weights }])
+    }
+
+    /// s, the deviation per coordinate of each Gaussian.
+    pub fn thickness(&self) -> f64 {
+        self.thickness
+    }
+
+    /// The levels, finest first.
+    pub fn levels(&self) -> &[Level] {
+        &self.levels
+    }
+
+    /// The coarsest level that serves all the kernels.
+    pub(super) fn level(&self, at: &[Kernel]) -> &Level {
+        let width = |k: &Kernel| self.thickness.hypot(k.sigma / k.alpha);
+        let least = at.iter().map(width).fold(f64::INFINITY, f64::min);
+        self.levels.iter().rev().find(|l| l.from <= least).unwrap_or(&self.levels[0])
+    }
+
+    fn variance(&self, at: Kernel) -> f64 {
+        (at.alpha * self.thickness).powi(2) + at.sigma * at.sigma
+    }
+
+    /// Per point of the level: ln w_j − |x − α c_j|²/2v.
+    fn logits<'a>(&'a self, x: &'a [f64], at: Kernel) -> impl Iterator<Item = f64> + Clone + 'a {
+        let (level, half) = (self.level(&[at]), 0.5 / self.variance(at));
+        level.points.chunks_exact(self.dim).zip(&level.weights).map(move |(c, w)| {
+            let square: f64 = x.iter().zip(c).map(|(x, c)| (x - at.alpha * c).powi(2)).sum();
+            w.ln() - half * square
+        })
+    }
+
+    fn tensors(&self, x: &Tensor, at: &[Kernel]) -> Result<Parts> {
+        let level = self.level(at);
+        let alphas: Vec<f64> = at.iter().map(|k| k.alpha).collect();
+        let alpha = model::column(&alphas, x)?;
+        let count = level.weights.len();
+        let axis = |i: usize| -> Result<Tensor> {
+            let c: Vec<f64> = level.points.iter().skip(i).step_by(self.dim).copied().collect();
+            let c = alpha.broadcast_mul(&model::tensor(c, (1, count), x)?)?;
+            Ok(x.narrow(1, i, 1)?.broadcast_sub(&c)?)
+        };
+        let away: Vec<Tensor> = (0..self.dim).map(axis).collect::<Result<_>>()?;
+        let mut square = away[0].sqr()?;
+        for d in &away[1..] {
+            square = (square + d.sqr()?)?;
+        }
+        let half: Vec<f64> = at.iter().map(|k| -0.5 / self.variance(*k)).collect();
+        let bias: Vec<f64> = level.weights.iter().map(|w| w.ln()).collect();
+        let logits = model::scale(&square, &half)?.broadcast_add(&model::tensor(bias, (1, count), x)?)?;
+        let weights = logits.broadcast_sub(&logits.max_keepdim(1)?)?.exp()?;
+        let weights = weights.broadcast_div(&weights.sum_keepdim(1)?)?;
+        let mean = mean(&weights, &away)?;
+        Ok(Parts { away, weights, mean })
+    }
+
+    /// ε̂ and its derivatives for rows few enough to be held at once.
+    fn piece(&self, x: &Tensor, tangents: &[Tensor], at: &[Kernel]) -> Result<(Tensor, Vec<Tensor>)> {
+        let Parts { away, weights, mean: middle } = self.tensors(x, at)?;
+        let pull: Vec<f64> = at.iter().map(|k| k.sigma / self.variance(*k)).collect();
+        let bend: Vec<f64> = at.iter().map(|k| k.sigma / self.variance(*k).powi(2)).collect();
+        let derivative = |u: &Tensor| -> Result<Tensor> {
+            // The covariance of x − αc under r, times u: Σ r δ (δ·u) − m (m·u).
+            let mut along = away[0].broadcast_mul(&u.narrow(1, 0, 1)?)?;
+            for (i, d) in away.iter().enumerate().skip(1) {
+                along = (along + d.broadcast_mul(&u.narrow(1, i, 1)?)?)?;
+            }
+            let mixed = mean(&(&weights * along)?, &away)?;
+            let own = middle.broadcast_mul(&(&middle * u)?.sum_keepdim(D::Minus1)?)?;
+            Ok((model::scale(u, &pull)? - model::scale(&(mixed - own)?, &bend)?)?)
+        };
+        let derivatives = tangents.iter().map(derivative).collect::<Result<_>>()?;
+        Ok((model::scale(&middle, &pull)?, derivatives))
+    }
+}
+
+struct Parts {
+    /// x_i − α c_ji for each coordinate i: (B, M).
+    away: Vec<Tensor>,
+    /// r: (B, M).
+    weights: Tensor,
+    /// Σ r (x − αc): (B, D).
+    mean: Tensor,
+}
+
+/// Σ_j w_j δ_j, one column for each coordinate: (B, D).
+fn mean(weights: &Tensor, away: &[Tensor]) -> Result<Tensor> {
+    let columns = away.iter().map(|d| Ok((weights * d)?.sum_keepdim(D::Minus1)?));
+    Ok(Tensor::cat(&columns.collect::<Result<Vec<_>>>()?, 1)?)
+}
+
+impl ScoreModel for KernelSum {
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn target(&self) -> Target {
+        Target::Noise
+    }
+
+    fn raw(&self, x: &Tensor, at: &[Kernel]) -> Result<Tensor> {
+        Ok(self.raw_jvp(x, &[], at)?.0)
+    }
+
+    fn raw_jvp(&self, x: &Tensor, tangents: &[Tensor], at: &[Kernel]) -> Result<(Tensor, Vec<Tensor>)> {
+        let rows = model::check(x, self.dim, at)?;
+        let most = (DISTANCES / self.level(at).weights.len()).max(1);
+        if rows <= most {
+            return self.piece(x, tangents, at);
+        }
+        let (mut values, mut derivatives) = (Vec::new(), vec![Vec::new(); tangents.len()]);
+        for first in (0..rows).step_by(most) {
+            let count = most.min(rows - first);
+            let part = |t: &Tensor| Ok(t.narrow(0, first, count)?);
+            let at = if at.len() == 1 { at } else { &at[first..first + count] };
+            let tangents = tangents.iter().map(part).collect::<Result<Vec<_>>>()?;
+            let (value, slopes) = self.piece(&part(x)?, &tangents, at)?;
+            values.push(value);
+            derivatives.iter_mut().zip(slopes).for_each(|(all, one)| all.push(one));
+        }
+        let whole = derivatives.iter().map(|parts| Ok(Tensor::cat(parts, 0)?));
+        Ok((Tensor::cat(&values, 0)?, whole.collect::<Result<_>>()?))
+    }
+}
+
+impl Exact for KernelSum {
+    fn log_density(&self, x: &[f64], at: Kernel) -> f64 {
+        let norm = 0.5 * self.dim as f64 * (std::f64::consts::TAU * self.variance(at)).ln();
+        log_sum_exp(self.logits(x, at)) - norm
+    }
+
+    fn score(&self, x: &[f64], at: Kernel) -> Vec<f64> {
+        let (level, total, variance) =
+            (self.level(&[at]), log_sum_exp(self.logits(x, at)), self.variance(at));
+        let mut out = vec![0.0; self.dim];
+        for (logit, c) in self.logits(x, at).zip(level.points.chunks_exact(self.dim)) {
+            let r = (logit - total).exp() / variance;
+            out.iter_mut().zip(x.iter().zip(c)).for_each(|(o, (x, c))| *o -= r * (x - at.alpha * c));
+        }
+        out
+    }
+}
