@@ -102,7 +102,8 @@ fn orders_are_as_declared() {
         let span = Span { start: 1e-2, end: 1.0 };
         for spacing in [&UniformT as &dyn Spacing, &UniformLogSnr] {
             for method in methods {
-                let (Order::Deterministic(order) | Order::Weak(order)) = method.order() else {
+                let (Order::Deterministic(order) | Order::Stochastic { weak: order, .. }) = method.order()
+                else {
                     unreachable!()
                 };
                 let error = |n: usize| {

@@ -35,7 +35,7 @@ impl Default for EulerMaruyama {
 
 impl Method for EulerMaruyama {
     fn order(&self) -> Order {
-        Order::Weak(1)
+        Order::Stochastic { weak: 1, strong: 1.0 }
     }
 
     fn evals(&self, steps: usize) -> Option<usize> {

@@ -36,8 +36,13 @@ use visited::Visited;
 pub enum Order {
     /// Pathwise, for methods without noise.
     Deterministic(u8),
-    /// Of the law, for methods with noise.
-    Weak(u8),
+    /// For methods with noise: of the law, and of the path that a given Brownian motion drives.
+    Stochastic {
+        /// Of the law.
+        weak: u8,
+        /// Of the path.
+        strong: f64,
+    },
     /// None: the error is set by tolerances, or the method does not converge by shortening steps alone.
     None,
 }

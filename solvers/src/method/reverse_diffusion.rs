@@ -20,7 +20,7 @@ pub struct ReverseDiffusion;
 
 impl Method for ReverseDiffusion {
     fn order(&self) -> Order {
-        Order::Weak(1)
+        Order::Stochastic { weak: 1, strong: 1.0 }
     }
 
     fn evals(&self, steps: usize) -> Option<usize> {
