@@ -14,6 +14,7 @@ pub mod registry;
 pub mod report;
 pub mod run;
 pub mod train;
+pub mod verify;
 
 pub use error::{Error, Result};
 pub use points::Points;

@@ -58,6 +58,50 @@ fn listing(dir: &Path) -> Vec<PathBuf> {
 
 const MIXTURE: &str = "weights = [0.5, 0.5]\nmeans = [[-1.0, 0.0], [1.0, 0.0]]\ncovs = [[[0.1, 0.0], [0.0, 0.1]], [[0.1, 0.0], [0.0, 0.1]]]\n";
 
+/// One row for each check, on the terminal or for pandas; 1 where a check fails, 2 where the input is wrong.
+#[test]
+fn verify_says_what_it_checked() {
+    let bench = Bench::new();
+    let done = bench.tweedie(&["verify", "schedules", "kernels", "--format", "csv"]);
+    let text = String::from_utf8(done.stdout).unwrap();
+    let mut rows = csv::Reader::from_reader(text.as_bytes());
+    assert_eq!(
+        rows.headers().unwrap(),
+        vec!["group", "check", "expected", "measured", "tolerance", "passes"]
+    );
+    let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
+    assert!(done.status.success() && rows.len() > 50 && rows.iter().all(|r| &r[5] == "true"));
+    assert!(rows.iter().any(|r| &r[0] == "schedules") && rows.iter().any(|r| &r[0] == "kernels"));
+
+    let case = |end: &str| {
+        format!(
+            r#"{{"targets": {{"one": {{"weights": [1], "means": [[0, 0]], "covs": [[[1, 0], [0, 1]]]}}}}, "cases": [
+            {{"target": "one", "sde": {{"name": "edm"}}, "method": "euler", "options": {{}}, "finish": "stop",
+              "grid": {{"name": "two", "times": [1.0, 0.5]}}, "x_init": [[2.0, 0.0]], "x_final": [[{end}, 0.0]]}},
+            {{"target": "one", "sde": {{"name": "edm"}}, "method": "magic", "x_init": [[0, 0]], "x_final": [[0, 0]]}}]}}"#
+        )
+    };
+    // dx/dt = t x/(1 + t²): 2 − ½ · 1 = 1.5.
+    let (right, wrong) = (bench.write("right.json", case("1.5")), bench.write("wrong.json", case("1.4")));
+    let done = bench.tweedie(&["verify", "--reference", right.to_str().unwrap()]);
+    let text = String::from_utf8(done.stdout).unwrap();
+    assert!(done.status.success() && text.contains("1 of 1 checks passed"), "{text}");
+    assert!(text.contains("1 case is not covered: method `magic` is not registered"), "{text}");
+    let done = bench.tweedie(&["verify", "--reference", wrong.to_str().unwrap()]);
+    assert_eq!(done.status.code(), Some(1));
+    assert!(String::from_utf8(done.stdout).unwrap().contains("FAIL"));
+    assert!(String::from_utf8(done.stderr).unwrap().contains("1 of 1 checks failed"));
+
+    bench.refuses(&["verify", "ordres"], &["ordres", "`orders`"]);
+    bench.refuses(&["verify", "--format", "jsn"], &["--format jsn", "table", "csv"]);
+    bench.refuses(&["verify", "--reference", "none.json"], &["none.json", "no such file"]);
+    let broken = bench.write("broken.json", "{}");
+    bench.refuses(&["verify", "--reference", broken.to_str().unwrap()], &["broken.json", "targets"]);
+    let text = case("1.5").replace("\"edm\"", "\"edn\"");
+    let name = bench.write("name.json", text);
+    bench.refuses(&["verify", "--reference", name.to_str().unwrap()], &["case 0", "edn", "`edm`"]);
+}
+
 #[test]
 fn recipes_with_mistakes() {
     let bench = Bench::new();

@@ -49,7 +49,7 @@ fn samples_do_not_depend_on_how_many_are_drawn() {
 /// Counted evaluations are the declared ones, on every registered method of fixed steps.
 #[test]
 fn evaluations_are_as_declared() {
-    let (model, vp) = (crate::support::gaussian(), Vp::default());
+    let (model, vp) = (tweedie::verify::affine::gaussian().unwrap(), Vp::default());
     for entry in METHODS.entries {
         let method = method(entry.name);
         let grid = sampling_grid(&vp, &UniformLogSnr, &*method, 9).unwrap();
@@ -93,7 +93,7 @@ fn evaluations_are_as_declared() {
 /// method's own error at 200 steps, which is bounded by 0.03 (annealed Langevin alone needs more, so 0.2).
 #[test]
 fn every_method_works_on_every_sde() {
-    let model = crate::support::gaussian();
+    let model = tweedie::verify::affine::gaussian().unwrap();
     for sde in SDES.entries {
         let name = sde.name;
         let sde = SDES.build(&Section::new("test", "sde", named(name))).unwrap();
@@ -109,7 +109,7 @@ fn every_method_works_on_every_sde() {
             let mean = x.iter().sum::<f64>() / n as f64;
             let spread = (x.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n as f64).sqrt();
             let bound = 2.5 / (n as f64).sqrt() + if entry.name == "langevin" { 0.2 } else { 0.03 };
-            let wanted = crate::support::law(&*sde, grid.last());
+            let wanted = tweedie::verify::affine::law(&*sde, grid.last());
             assert!((mean - wanted.0).abs() < bound, "{} on {name}: mean {mean}", entry.name);
             assert!((spread - wanted.1).abs() < bound, "{} on {name}: deviation {spread}", entry.name);
         }

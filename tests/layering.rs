@@ -78,6 +78,7 @@ fn nothing_looks_up_in_the_workshop() {
         ("recipe", 5),
         ("report", 6),
         ("run", 6),
+        ("verify", 6),
         ("cli", 7),
     ];
     check("src", &floors);

@@ -10,4 +10,4 @@ mod flow_reference;
 mod langevin;
 mod layering;
 mod recipes;
-mod support;
+mod verify;

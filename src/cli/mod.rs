@@ -5,6 +5,7 @@ mod list;
 mod run;
 mod sample;
 mod target;
+mod verify;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -33,6 +34,8 @@ enum Command {
     Sample(sample::Arguments),
     /// Log-densities of points through the probability flow
     Likelihood(likelihood::Arguments),
+    /// Check the program itself: schedules, orders, scores, likelihoods against closed forms
+    Verify(verify::Arguments),
     /// What there is: SDEs, methods, grids, data sets, metrics, with their options and defaults
     List(list::Arguments),
 }
@@ -52,15 +55,20 @@ impl Machine {
     /// Sets the threads up and opens the device.
     fn open(&self) -> Result<Device> {
         let choice = one_of("--device", &self.device, &device::Choice::NAMES)?;
-        if let Some(n) = self.threads.filter(|n| !(1..=1024).contains(n)) {
-            return Err(Error::Input(format!("--threads {n}, but it must be from 1 to 1024")));
-        }
-        // A pool of this size; it fails only if one is there already, as in tests, and then that one serves.
-        let threads =
-            self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+        pool(self.threads)?;
         choice.open().map_err(Error::Input)
     }
+}
+
+/// Sets up a number of threads, or as many as there are cores.
+fn pool(threads: Option<usize>) -> Result<()> {
+    if let Some(n) = threads.filter(|n| !(1..=1024).contains(n)) {
+        return Err(Error::Input(format!("--threads {n}, but it must be from 1 to 1024")));
+    }
+    let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    // It fails only if there is a pool already, as in tests, and then that one serves.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    Ok(())
 }
 
 /// The program: 0 when all went well, 1 when the work failed, 2 when the input was wrong.
@@ -77,6 +85,7 @@ pub fn main() -> ExitCode {
         Command::Train(arguments) => run::train(&arguments),
         Command::Sample(arguments) => sample::sample(&arguments),
         Command::Likelihood(arguments) => likelihood::likelihood(&arguments),
+        Command::Verify(arguments) => verify::verify(&arguments),
         Command::List(arguments) => list::list(&arguments),
     };
     match done {

@@ -1,9 +1,6 @@
 //! What holds for every data set.
 
 use super::*;
-use candle_core::{DType, Tensor};
-use tweedie_solvers::kernel::Kernel;
-use tweedie_solvers::model::{Prediction, tensor};
 
 /// Two points of the plane agree to rounding.
 pub(super) fn assert_near(got: [f64; 2], want: [f64; 2]) {
@@ -150,86 +147,3 @@ const ENTROPIES: [Option<f64>; 13] = [
     Some(2.2518674),
     None,
 ];
-
-/// Kernels from nearly clean to nearly noise.
-const LEVELS: [(f64, f64); 6] =
-    [(1.0, 0.01), (0.999, 0.05), (0.95, 0.3), (0.6, 0.8), (0.1, 0.995), (1.0, 50.0)];
-
-/// Draws of p_t at one kernel.
-fn noised(data: &dyn Data, at: Kernel, count: usize) -> Vec<Vec<f64>> {
-    let noise = Key::root(12).normals(0, 0, count, data.dim());
-    let points = data.sample(&Key::root(11), 0, count);
-    let one = |(p, z): (&[f64], &[f64])| p.iter().zip(z).map(|(p, z)| at.alpha * p + at.sigma * z).collect();
-    points.rows().zip(noise.chunks(data.dim())).map(one).collect()
-}
-
-/// The score on the host, the score on tensors and the gradient of the log-density by Richardson's central differences, at 100 points
-/// and six kernels of every set: 1e-6 of the length of a typical score, 1/√v.
-#[test]
-fn scores_are_gradients_of_log_densities() {
-    for (name, data) in all() {
-        let exact = data.exact().unwrap();
-        for (alpha, sigma) in LEVELS {
-            let at = Kernel { alpha, sigma };
-            let points = noised(&*data, at, 100);
-            let like = Tensor::zeros((1, 1), DType::F64, &candle_core::Device::Cpu).unwrap();
-            let x = tensor(points.concat(), (100, data.dim()), &like).unwrap();
-            let noise =
-                Prediction::of(&*exact, &x, &[at]).unwrap().noise().unwrap().to_vec2::<f64>().unwrap();
-            for (x, noise) in points.iter().zip(noise) {
-                let score = exact.score(x, at);
-                for i in 0..data.dim() {
-                    let central = |h: f64| {
-                        let at_shift = |h: f64| {
-                            let mut x = x.clone();
-                            x[i] += h;
-                            exact.log_density(&x, at)
-                        };
-                        (at_shift(h) - at_shift(-h)) / (2.0 * h)
-                    };
-                    let h = 1e-3 * sigma;
-                    let slope = (4.0 * central(0.5 * h) - central(h)) / 3.0;
-                    let scale = score.iter().map(|s| s.abs()).fold(1.0 / sigma, f64::max);
-                    assert!(
-                        (score[i] - slope).abs() < 1e-6 * scale,
-                        "{name} {at:?} {x:?}: {} {slope}",
-                        score[i]
-                    );
-                    assert!(
-                        (noise[i] + sigma * score[i]).abs() < 1e-9 * sigma * scale,
-                        "{name} {at:?} {x:?}"
-                    );
-                }
-            }
-        }
-    }
-}
-
-/// ∫ p_t = 1 to 1e-6 for every set, by the midpoint rule on a box that reaches 8 σ beyond the data's.
-#[test]
-fn densities_integrate_to_one() {
-    for (name, data) in all() {
-        let exact = data.exact().unwrap();
-        for (alpha, sigma) in [(0.95, 0.3), (0.1, 0.995)] {
-            let at = Kernel { alpha, sigma };
-            let points = data.sample(&Key::root(11), 0, 5000);
-            let reach = 2.0 + 6.0 * sigma;
-            let ends = |axis: usize| {
-                let axis = || points.rows().map(move |p| alpha * p[axis]);
-                (
-                    axis().fold(f64::INFINITY, f64::min) - reach,
-                    axis().fold(f64::NEG_INFINITY, f64::max) + reach,
-                )
-            };
-            let h = 0.5 * sigma;
-            let line = |(low, high): (f64, f64)| {
-                (0..((high - low) / h) as usize).map(move |i| low + (i as f64 + 0.5) * h)
-            };
-            let mass: f64 = line(ends(0))
-                .flat_map(|x| line(ends(1)).map(move |y| [x, y]))
-                .map(|p| exact.log_density(&p, at).exp())
-                .sum();
-            assert!((mass * h * h - 1.0).abs() < 1e-6, "{name} {at:?} {}", mass * h * h);
-        }
-    }
-}

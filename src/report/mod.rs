@@ -15,6 +15,7 @@ pub use figures::{Shown, figures};
 pub use manifest::Manifest;
 pub use progress::Progress;
 pub use table::tables;
+pub(crate) use table::{fresh, right};
 
 use crate::error::{Error, Result};
 use crate::files::replace;

@@ -128,7 +128,8 @@ fn likelihood(summary: &[Summary], data: &str) -> String {
     format!("negative log-likelihood of held-out {data}, by {}\n{table}\n\n", rows[0].method)
 }
 
-fn fresh() -> Table {
+/// A table with rules above, below and under the head.
+pub(crate) fn fresh() -> Table {
     let mut table = Table::new();
     let style =
         UTF8_HORIZONTAL_ONLY.header_separator(LineStyle::none().fill('─')).row_separator(LineStyle::none());
@@ -136,7 +137,8 @@ fn fresh() -> Table {
     table
 }
 
-fn right(table: &mut Table) {
+/// All columns but the first to the right.
+pub(crate) fn right(table: &mut Table) {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }

@@ -1,0 +1,141 @@
+//! The order of convergence of every registered method that declares one, on Gaussian data with ε = 1e-2: of the law, from the error at
+//! N and 2N steps, and of the path, from the distance between N and 2N steps on the same Brownian path. Nothing is sampled in these.
+//! One check more samples paths of a mixture. Methods that choose their own steps are held to the flow's closed form instead.
+
+use candle_core::{DType, Device, Tensor};
+use tweedie_solvers::Key;
+use tweedie_solvers::clock::{Grid, Step};
+use tweedie_solvers::dynamics::Problem;
+use tweedie_solvers::exact::Mixture;
+use tweedie_solvers::grid::{Spacing, UniformLogSnr, UniformT};
+use tweedie_solvers::integrate::{Finish, Sampler, integrate};
+use tweedie_solvers::method::{EulerMaruyama, Method, Order};
+use tweedie_solvers::noise::{self, Brownian, Stream};
+use tweedie_solvers::sde::{LinearSde, Span, SubVp, Ve, Vp};
+
+use super::affine::{Affine, distance, gaussian, law};
+use super::{Job, Row, near, section, zero};
+use crate::error::Result;
+use crate::recipe::Section;
+use crate::registry::METHODS;
+
+const SPAN: Span = Span { start: 1e-2, end: 1.0 };
+const WITHIN: f64 = 0.1;
+
+pub(super) fn jobs() -> Vec<Job> {
+    let mut jobs: Vec<Job> = vec![Box::new(sampled)];
+    for name in METHODS.names() {
+        for sde in ["vp", "ve", "sub-vp"] {
+            jobs.push(Box::new(move || of(name, sde)));
+        }
+    }
+    jobs
+}
+
+/// The SDEs of these checks; VE ends at 2, for at 50 the steps that show the order are many.
+fn sde(name: &str) -> Result<Box<dyn LinearSde>> {
+    Ok(match name {
+        "vp" => Box::new(Vp::default()),
+        "ve" => Box::new(Ve::new(0.01, 2.0, 1e-5)?),
+        _ => Box::new(SubVp::default()),
+    })
+}
+
+fn of(name: &'static str, sde_name: &str) -> Result<Vec<Row>> {
+    let (method, sde) = (METHODS.build(&section(name))?, sde(sde_name)?);
+    if method.adaptive() {
+        return adaptive(name, sde_name, &*sde);
+    }
+    let (order, strong) = match method.order() {
+        Order::Deterministic(order) => (order, None),
+        Order::Stochastic { weak, strong } => (weak, Some(strong)),
+        Order::None => return Ok(vec![]),
+    };
+    let model = gaussian()?;
+    let problem = Problem { sde: &*sde, model: &model };
+    // Deterministic methods have two rows however many steps; of the others VE's shows its order late.
+    let n = match (strong, sde_name) {
+        (None, _) if order < 3 => 1024,
+        (Some(_), "ve") => 512,
+        _ => 256,
+    };
+    let mut rows = Vec::new();
+    for spacing in [&UniformT as &dyn Spacing, &UniformLogSnr] {
+        let runs = |n: usize| -> Result<(Grid, Affine)> {
+            let grid = spacing.grid(&*sde, SPAN, n)?;
+            let map = Affine::of(problem, &*method, &grid)?;
+            Ok((grid, map))
+        };
+        let (coarse, fine) = (runs(n)?, runs(2 * n)?);
+        let (start, target) = (law(&*sde, coarse.0.first()), law(&*sde, coarse.0.last()));
+        let error = |(_, map): &(Grid, Affine)| distance(map.carry(start), target);
+        let place = format!("{name} on {sde_name}, {spacing:?}");
+        let Some(strong) = strong else {
+            let slope = (error(&coarse) / error(&fine)).log2();
+            rows.push(near(format!("{place}: order"), f64::from(order), slope, WITHIN));
+            continue;
+        };
+        let finest = runs(4 * n)?;
+        let slope = (error(&fine) / error(&finest)).log2();
+        rows.push(near(format!("{place}: weak order"), f64::from(order), slope, WITHIN));
+        let slope = (apart(&coarse, &fine, start) / apart(&fine, &finest, start)).log2();
+        rows.push(near(format!("{place}: strong order"), strong, slope, WITHIN));
+    }
+    Ok(rows)
+}
+
+/// √E|x_N − x_2N|² on one Brownian path: a coarse normal is z = (√h₁ z₁ + √h₂ z₂)/√h of the two finer ones.
+fn apart(
+    (grid, coarse): &(Grid, Affine),
+    (finer, fine): &(Grid, Affine),
+    (mean, deviation): (f64, f64),
+) -> f64 {
+    let parts: Vec<f64> = finer.steps().map(Step::root_dt).collect();
+    let shares = grid.steps().zip(parts.chunks(2));
+    let shares = shares.map(|(whole, parts)| [parts[0] / whole.root_dt(), parts[1] / whole.root_dt()]);
+    let gaps = shares.zip(&coarse.noise).zip(fine.noise.chunks(2));
+    let noise: f64 = gaps
+        .map(|((share, g), parts)| (share[0] * g - parts[0]).powi(2) + (share[1] * g - parts[1]).powi(2))
+        .sum();
+    let gain = coarse.gain - fine.gain;
+    let offset = coarse.offset - fine.offset + gain * mean;
+    (offset * offset + (gain * deviation).powi(2) + noise).sqrt()
+}
+
+/// An adaptive method at tolerances 1e-9 on the flow of N(1, 0.5²): x_ε = m_ε + (x_T − m_T) s_ε/s_T.
+fn adaptive(name: &'static str, sde_name: &str, sde: &dyn LinearSde) -> Result<Vec<Row>> {
+    let mut table = section(name).table().clone();
+    table.extend(["rtol", "atol"].map(|key| (key.to_owned(), toml::Value::Float(1e-9))));
+    let (method, model) = (METHODS.build(&Section::new("verify", "", table))?, gaussian()?);
+    let grid = Grid::new(vec![SPAN.end, SPAN.start])?;
+    let ((m, s), (mean, deviation)) = (law(sde, SPAN.end), law(sde, SPAN.start));
+    let starts: Vec<f64> = (-4..=4).map(|k| m + s * f64::from(k)).collect();
+    let x = Tensor::from_vec(starts, (9, 1), &Device::Cpu)?;
+    let mut stepper = method.stepper(Problem { sde, model: &model })?;
+    let end = integrate(&mut *stepper, x, &grid, &Stream::new(&Key::root(0), 0), &mut ())?;
+    let end: Vec<f64> = end.flatten_all()?.to_vec1()?;
+    let gaps = end.iter().zip(-4..=4).map(|(x, k)| x - mean - deviation * f64::from(k));
+    Ok(vec![zero(format!("{name} on {sde_name} at rtol 1e-9: end points"), gaps, 1e-6)])
+}
+
+/// Euler–Maruyama on Brownian paths of three modes, against 4096 steps on the same paths: 1000 samples, seed 0.
+fn sampled() -> Result<Vec<Row>> {
+    let vp = Vp::default();
+    let model =
+        Mixture::isotropic(vec![0.5, 0.3, 0.2], vec![vec![1.0, 0.0], vec![-1.0, 0.5], vec![0.0, -1.0]], 0.5)?;
+    let (key, rows) = (Key::root(0), 1000);
+    let end = |steps: usize| -> Result<Tensor> {
+        let grid = UniformLogSnr.grid(&vp, SPAN, steps)?;
+        let method = EulerMaruyama::default();
+        let problem = Problem { sde: &vp, model: &model };
+        let sampler = Sampler { problem, method: &method as &dyn Method, grid: &grid, finish: Finish::Stop };
+        let x = noise::prior(&key, 1.0, (0, rows, 2), (&Device::Cpu, DType::F64))?;
+        Ok(sampler.run(x, &Brownian::new(&key, 0, SPAN.end), &mut ())?.x)
+    };
+    let fine = end(4096)?;
+    let error = |steps: usize| -> Result<f64> {
+        Ok((end(steps)? - &fine)?.sqr()?.sum_all()?.to_scalar::<f64>()?.sqrt())
+    };
+    let slope = (error(64)? / error(256)?).log2() / 2.0;
+    Ok(vec![near("euler-maruyama on vp, Brownian paths of a mixture: strong", 1.0, slope, WITHIN)])
+}
