@@ -15,7 +15,7 @@ use tweedie_solvers::exact::Exact;
 use tweedie_solvers::grid::UniformLogSnr;
 use tweedie_solvers::integrate::{Finish, integrate, sampling_grid};
 use tweedie_solvers::method::{AnnealedLangevin, Langevin, Method, PredictorCorrector, Rule};
-use tweedie_solvers::noise::Stream;
+use tweedie_solvers::noise::{Driver, Stream};
 use tweedie_solvers::sde::{LinearSde, Vp};
 
 fn fresh(config: &MlpConfig) -> Mlp {
@@ -39,7 +39,13 @@ fn samples_do_not_depend_on_how_many_are_drawn() {
         let (few, many) = if entry.name.starts_with("dop") { (3, 7) } else { (30, 260) };
         let grid = sampling_grid(&vp, &UniformLogSnr, &*method, 6).unwrap();
         let problem = Problem { sde: &vp, model: &net };
-        let target = Target { problem, method: &*method, grid: &grid, finish: Finish::Denoise };
+        let target = Target {
+            problem,
+            method: &*method,
+            grid: &grid,
+            finish: Finish::Denoise,
+            driver: Driver::Independent,
+        };
         let run = |n| draw(target, &Key::root(3), n, None, (&Device::Cpu, DType::F32)).unwrap().points;
         assert_eq!(run(many).slice(0, few), run(few), "{}", entry.name);
         assert!(run(few).values().iter().all(|v| v.is_finite()));
@@ -58,6 +64,7 @@ fn evaluations_are_as_declared() {
             method: &*method,
             grid: &grid,
             finish: Finish::Stop,
+            driver: Driver::Independent,
         };
         let drawn = draw(target, &Key::root(3), 5, None, (&Device::Cpu, DType::F64)).unwrap();
         match method.evals(9) {
@@ -74,7 +81,7 @@ fn evaluations_are_as_declared() {
     for (method, declared) in [(&pc as &dyn Method, 16), (&annealed, 12)] {
         let problem = Problem { sde: &vp, model: &model };
         let drawn = draw(
-            Target { problem, method, grid: &grid, finish: Finish::Stop },
+            Target { problem, method, grid: &grid, finish: Finish::Stop, driver: Driver::Independent },
             &Key::root(3),
             5,
             None,
@@ -103,7 +110,13 @@ fn every_method_works_on_every_sde() {
             let n = if entry.name.starts_with("dop") { 300 } else { 4000 };
             let grid = sampling_grid(&*sde, &UniformLogSnr, &*method, steps).unwrap();
             let problem = Problem { sde: &*sde, model: &model };
-            let target = Target { problem, method: &*method, grid: &grid, finish: Finish::Stop };
+            let target = Target {
+                problem,
+                method: &*method,
+                grid: &grid,
+                finish: Finish::Stop,
+                driver: Driver::Independent,
+            };
             let drawn = draw(target, &Key::root(1), n, None, (&Device::Cpu, DType::F64)).unwrap();
             let x = drawn.points.values();
             let mean = x.iter().sum::<f64>() / n as f64;

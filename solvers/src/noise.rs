@@ -1,6 +1,8 @@
 //! The standard normals that a sampler asks for: addressed by (sample, step, draw) or by (sample, time), never drawn from a moving
 //! generator.
 
+use std::sync::{Mutex, PoisonError};
+
 use candle_core::{DType, Device, Tensor};
 
 use crate::clock::Step;
@@ -44,18 +46,26 @@ const HALVINGS: u32 = 40;
 /// One Brownian path W for each sample over [0, `end`], whatever the grid: N and 2N steps, and grids of other spacings, are driven by the
 /// same path. It is Lévy's construction: W(end) = √end z, and the middle of an interval [a, b] is ½ (W(a) + W(b)) + ½ √(b − a) z with
 /// one z for every interval (Kloeden & Platen 1992, §2.4); after 40 halvings W is linear, so steps must be long against 2⁻⁴⁰ `end`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Brownian {
     key: Key,
     first: u64,
     end: f64,
     others: Stream,
+    /// Where the last step ended, and W there: the next one starts from it.
+    last: Mutex<(f64, Vec<f64>)>,
 }
 
 impl Brownian {
     /// The paths of samples `first …` under a key, on [0, `end`].
     pub fn new(key: &Key, first: u64, end: f64) -> Self {
-        Self { key: key.branch("brownian"), first, end, others: Stream::new(key, first) }
+        Self {
+            key: key.branch("brownian"),
+            first,
+            end,
+            others: Stream::new(key, first),
+            last: Mutex::default(),
+        }
     }
 
     /// W(t), `rows × dim` numbers, row-major; 0 ≤ t ≤ end.
@@ -89,10 +99,34 @@ impl Noise for Brownian {
             return self.others.normal(step, draw, like);
         }
         let (rows, dim) = like.dims2()?;
-        let (early, late) = (step.from.min(step.to), step.from.max(step.to));
-        let pairs = self.at(early, rows, dim).into_iter().zip(self.at(late, rows, dim));
-        let values = pairs.map(|(early, late)| (late - early) / step.root_dt()).collect();
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = last.0 == step.from && last.1.len() == rows * dim;
+        let from = if known { std::mem::take(&mut last.1) } else { self.at(step.from, rows, dim) };
+        let to = self.at(step.to, rows, dim);
+        let scale = step.dt().signum() / step.root_dt();
+        let values = to.iter().zip(from).map(|(to, from)| scale * (to - from)).collect();
+        *last = (step.to, to);
         model::tensor(values, (rows, dim), like)
+    }
+}
+
+/// Where the normals of a sampler come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Driver {
+    /// Independent normals for every step: other step counts are other paths.
+    #[default]
+    Independent,
+    /// One Brownian path per sample, the same for all step counts, grids and methods.
+    Brownian,
+}
+
+impl Driver {
+    /// The noise of samples `first …` of a key, on times up to `end`.
+    pub fn noise(self, key: &Key, first: u64, end: f64) -> Box<dyn Noise> {
+        match self {
+            Self::Independent => Box::new(Stream::new(key, first)),
+            Self::Brownian => Box::new(Brownian::new(key, first, end)),
+        }
     }
 }
 

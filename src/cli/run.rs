@@ -8,7 +8,7 @@ use clap::Args;
 use super::{Machine, say};
 use crate::error::{Error, Result};
 use crate::recipe::{ModelSpec, Recipe};
-use crate::report::{Progress, tables};
+use crate::report::{Progress, comparisons, tables};
 use crate::run::{self, Place, make_dir};
 
 #[derive(Debug, Args)]
@@ -32,8 +32,17 @@ pub(super) struct Arguments {
 }
 
 /// A run or a model is recognised by these; nothing else is ever removed.
-const OURS: [&str; 7] =
-    ["manifest.json", "results.csv", "summary.csv", "timings.csv", "samples", "figures", "models"];
+const OURS: [&str; 9] = [
+    "manifest.json",
+    "results.csv",
+    "summary.csv",
+    "paired.csv",
+    "excess.csv",
+    "timings.csv",
+    "samples",
+    "figures",
+    "models",
+];
 
 impl Arguments {
     fn prepare(&self, training: bool) -> Result<(Recipe, PathBuf, candle_core::Device)> {
@@ -117,6 +126,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         say(&format!("{}\n", recipe.about));
     }
     say(&tables(&recipe, &outcome.summary));
+    let compared = comparisons(&recipe, &outcome.summary, &outcome.paired);
+    if !compared.is_empty() {
+        say(&compared);
+    }
     for note in &outcome.diverged {
         say(note);
     }

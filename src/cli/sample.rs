@@ -11,7 +11,7 @@ use super::target::{Source, choose};
 use super::{Machine, must_exist, one_of, say};
 use crate::error::{Error, Result};
 use crate::files::{check_suffix, check_writable, read_points, write_points};
-use crate::recipe::DTYPES;
+use crate::recipe::{DRIVERS, DTYPES};
 use crate::registry::{GRIDS, METHODS, SDES};
 use crate::run::{Target, draw};
 
@@ -43,6 +43,9 @@ pub(super) struct Arguments {
     /// One more evaluation at the end: the result is the denoised point
     #[arg(long)]
     denoise: bool,
+    /// What drives a method with noise: independent normals, or a brownian path that all step counts and grids share
+    #[arg(long, default_value = "independent", value_name = "NOISE")]
+    noise: String,
     /// The dtype of the state, f32 or f64
     #[arg(long, default_value = "f32")]
     dtype: String,
@@ -58,6 +61,7 @@ pub(super) fn sample(a: &Arguments) -> Result<()> {
     let method = choose(&METHODS, "method", &a.method)?;
     let spacing = choose(&GRIDS, "grid", &a.grid)?;
     let dtype = one_of("--dtype", &a.dtype, &DTYPES)?;
+    let driver = one_of("--noise", &a.noise, &DRIVERS)?;
     if a.count == 0 || a.count > 100_000_000 {
         return Err(Error::Input(format!("-n {}, but it must be from 1 to 100000000", a.count)));
     }
@@ -91,7 +95,7 @@ pub(super) fn sample(a: &Arguments) -> Result<()> {
     let count = start.as_ref().map_or(a.count, crate::points::Points::len);
     let finish = if a.denoise { Finish::Denoise } else { Finish::Stop };
     let problem = Problem { sde: &*sde, model: &*score.model };
-    let target = Target { problem, method: &*method, grid: &grid, finish };
+    let target = Target { problem, method: &*method, grid: &grid, finish, driver };
     let drawn = draw(target, &Key::root(a.seed), count, start.as_ref(), (&device, dtype))?;
     let points = score.standardise.as_ref().map_or_else(|| drawn.points.clone(), |s| s.undo(&drawn.points));
     write_points(&a.out, &points, None)?;

@@ -1,5 +1,7 @@
 //! Rules of a recipe that need more than one key.
 
+use tweedie_solvers::method::Order;
+use tweedie_solvers::noise::Driver;
 use tweedie_solvers::sde::Use;
 
 use super::{ModelSpec, Recipe, coordinates};
@@ -19,6 +21,7 @@ impl Recipe {
             }
         }
         self.check_likelihood()?;
+        self.check_paths()?;
         if let ModelSpec::Saved(path) = &self.model {
             let found = Checkpoint::load(path)
                 .map_err(|e| Error::Input(format!("{}: model.path: {e}", self.file)))?;
@@ -84,6 +87,64 @@ impl Recipe {
                     span.end
                 )));
             }
+        }
+        Ok(())
+    }
+
+    /// Strong errors and decompositions compare samples on one path: methods must converge to one, and the reference be finer.
+    fn check_paths(&self) -> Result<()> {
+        let refuse = |what: String| Err(Error::Input(format!("{}: {what}", self.file)));
+        let asked = [
+            self.strong.map(|s| ("strong", s.reference_steps)),
+            self.decompose.map(|d| ("decompose", d.reference_steps)),
+        ];
+        for (key, reference) in asked.into_iter().flatten() {
+            let most = self.steps.iter().copied().max().unwrap_or(0);
+            if reference < 2 * most {
+                return refuse(format!(
+                    "{key}.reference-steps = {reference}, but it must be twice the largest of steps or more, {}",
+                    2 * most
+                ));
+            }
+            let vague = self.methods.iter().find(|m| !m.it.adaptive() && m.it.order() == Order::None);
+            if let Some(method) = vague {
+                return refuse(format!(
+                    "[{key}] compares step counts on one path, and {} does not tend to one: its corrections are other ones for every grid; leave it out",
+                    method.label
+                ));
+            }
+            if self.methods.iter().all(|m| m.it.adaptive()) {
+                return refuse(format!(
+                    "[{key}] compares step counts, and every method here chooses its own steps; add one such as heun"
+                ));
+            }
+            if let Some(grid) = self.grids.iter().find(|g| g.it.fixed_steps().is_some()) {
+                return refuse(format!(
+                    "[{key}] needs grids of any number of steps, and {} has its own",
+                    grid.label
+                ));
+            }
+        }
+        if self.strong.is_some() && self.driver != Driver::Brownian {
+            return refuse(
+                "[strong] needs noise = \"brownian\", so that all step counts share their paths".into(),
+            );
+        }
+        if self.decompose.is_some() {
+            if let Some((data, _)) = self.data.iter().find(|(_, standardise)| *standardise) {
+                return refuse(format!(
+                    "[decompose] works in the data's own coordinates; leave out standardise of {}",
+                    data.label
+                ));
+            }
+            for (data, _) in &self.data {
+                data.it
+                    .exact()
+                    .map_err(|e| Error::Input(format!("{}: decompose on {}: {e}", self.file, data.label)))?;
+            }
+        }
+        if self.baseline.is_some() && (self.seeds.len() < 2 || self.methods.len() < 2) {
+            return refuse("[paired] compares two methods or more over two seeds or more".into());
         }
         Ok(())
     }

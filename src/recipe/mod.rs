@@ -6,15 +6,16 @@ mod check;
 mod expand;
 mod parts;
 mod section;
+mod specs;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use candle_core::DType;
 use toml::{Table, Value};
 use tweedie_solvers::grid::Spacing;
 use tweedie_solvers::integrate::Finish;
-use tweedie_solvers::likelihood::Divergence;
 use tweedie_solvers::method::Method;
+use tweedie_solvers::noise::Driver;
 use tweedie_solvers::sde::LinearSde;
 
 use crate::data::{Data, Standardise};
@@ -27,6 +28,7 @@ use crate::train::TrainConfig;
 pub use expand::override_key;
 pub use parts::PROBES;
 pub use section::{Section, named};
+pub use specs::{DecomposeSpec, Distance, LikelihoodSpec, ModelSpec, StrongSpec};
 
 /// A thing that a recipe names, with its label in tables and files, and the table that it was made from.
 #[derive(Debug)]
@@ -37,37 +39,6 @@ pub struct Named<T: ?Sized> {
     pub table: Table,
     /// The thing.
     pub it: Box<T>,
-}
-
-/// What is put in the place of the score.
-#[derive(Clone, Debug)]
-pub enum ModelSpec {
-    /// A network, trained for the recipe. The dimension and an unset `sigma-data` come from the data.
-    Mlp {
-        /// Its shape for d = 2.
-        config: MlpConfig,
-        /// Whether `sigma-data` was given.
-        sigma_data: Option<f64>,
-    },
-    /// The closed-form score of the data set.
-    Exact,
-    /// A model directory.
-    Saved(PathBuf),
-}
-
-/// How log-densities are found.
-#[derive(Debug)]
-pub struct LikelihoodSpec {
-    /// A method that solves the flow.
-    pub method: Named<dyn Method>,
-    /// Nodes, for a method of fixed steps.
-    pub grid: Named<dyn Spacing>,
-    /// Steps, for a method of fixed steps.
-    pub steps: usize,
-    /// The trace.
-    pub divergence: Divergence,
-    /// Held-out points.
-    pub points: usize,
 }
 
 /// A recipe, checked.
@@ -109,6 +80,14 @@ pub struct Recipe {
     pub checkpoint_every: u64,
     /// How log-densities are found, where the recipe asks for them.
     pub likelihood: Option<LikelihoodSpec>,
+    /// What drives methods with noise.
+    pub driver: Driver,
+    /// How strong errors are measured, where the recipe asks for them.
+    pub strong: Option<StrongSpec>,
+    /// How errors are taken apart, where the recipe asks for it.
+    pub decompose: Option<DecomposeSpec>,
+    /// The method that all others are compared with, sample by sample.
+    pub baseline: Option<String>,
     /// Whether figures are drawn.
     pub figures: bool,
     /// Whether samples are written.
@@ -119,6 +98,10 @@ pub struct Recipe {
 
 /// A key of every data set.
 const STANDARDISE: &str = "standardise";
+
+/// What drives methods with noise, as users type it.
+pub const DRIVERS: [(&str, Driver); 2] =
+    [("independent", Driver::Independent), ("brownian", Driver::Brownian)];
 
 /// The dtypes of a state, as users type them.
 pub const DTYPES: [(&str, DType); 2] = [("f32", DType::F32), ("f64", DType::F64)];
@@ -183,6 +166,13 @@ impl Recipe {
         let asked = top.has("likelihood") || wants_nll;
         let likelihood = asked.then(|| parts::likelihood(&section)).transpose()?;
         let (figures, save_samples) = (top.boolean("figures", true)?, top.boolean("save-samples", true)?);
+        let driver = top.choice("noise", &DRIVERS, "independent")?;
+        let section = top.section("strong")?;
+        let strong = top.has("strong").then(|| parts::strong(&section)).transpose()?;
+        let section = top.section("decompose")?;
+        let decompose = top.has("decompose").then(|| parts::decompose(&section)).transpose()?;
+        let section = top.section("paired")?;
+        let baseline = top.has("paired").then(|| parts::paired(&section, &methods)).transpose()?;
         top.finish()?;
         let mut table = top.resolved();
         let whole = |list: &[u64]| Value::Array(list.iter().map(|n| Value::Integer(*n as i64)).collect());
@@ -200,8 +190,14 @@ impl Recipe {
         if !matches!(model, ModelSpec::Mlp { .. }) {
             table.remove("train");
         }
-        if likelihood.is_none() {
-            table.remove("likelihood");
+        let left_out = [
+            ("likelihood", likelihood.is_none()),
+            ("strong", strong.is_none()),
+            ("decompose", decompose.is_none()),
+            ("paired", baseline.is_none()),
+        ];
+        for (key, _) in left_out.into_iter().filter(|(_, absent)| *absent) {
+            table.remove(key);
         }
         let standardised = |d: Named<dyn Data>| {
             let standardise = d.table[STANDARDISE] == Value::Boolean(true);
@@ -226,6 +222,10 @@ impl Recipe {
             train_sde,
             checkpoint_every,
             likelihood,
+            driver,
+            strong,
+            decompose,
+            baseline,
             figures,
             save_samples,
             table,

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use tweedie_solvers::likelihood::{Divergence, Probe};
+use tweedie_solvers::method::Method;
 
-use super::{LikelihoodSpec, ModelSpec, Section, one};
-use crate::error::Result;
+use super::{DecomposeSpec, Distance, LikelihoodSpec, ModelSpec, Named, Section, StrongSpec, one};
+use crate::error::{Error, Result, suggest};
 use crate::net::{MlpConfig, Prediction};
 use crate::registry::{GRIDS, METHODS};
 use crate::train::{AdamConfig, TimeLaw, TrainConfig, Weighting};
@@ -119,4 +120,45 @@ pub(super) fn likelihood(s: &Section) -> Result<LikelihoodSpec> {
     };
     s.finish()?;
     Ok(spec)
+}
+
+/// How distances are named.
+const DISTANCES: [(&str, Distance); 2] = [("pairs", Distance::Pairs), ("w2", Distance::W2)];
+
+fn reference_steps(s: &Section) -> Result<usize> {
+    Ok(s.integer("reference-steps", 2000, 2..=10_000_000)? as usize)
+}
+
+pub(super) fn strong(s: &Section) -> Result<StrongSpec> {
+    let spec = StrongSpec { reference_steps: reference_steps(s)? };
+    s.finish()?;
+    Ok(spec)
+}
+
+pub(super) fn decompose(s: &Section) -> Result<DecomposeSpec> {
+    let spec = DecomposeSpec {
+        distance: s.choice("distance", &DISTANCES, "pairs")?,
+        reference_steps: reference_steps(s)?,
+        samples: s.integer("samples", 500, 2..=10_000)? as usize,
+    };
+    s.finish()?;
+    Ok(spec)
+}
+
+/// The label of the method that others are compared with.
+pub(super) fn paired(s: &Section, methods: &[Named<dyn Method>]) -> Result<String> {
+    let baseline = s.text("baseline", "")?;
+    if baseline.is_empty() {
+        return Err(s.missing("baseline"));
+    }
+    let labels = methods.iter().map(|m| m.label.as_str());
+    if labels.clone().all(|label| label != baseline) {
+        let known = suggest(&baseline, labels);
+        return Err(Error::Input(format!(
+            "{}: paired.baseline = \"{baseline}\" is none of this recipe's methods; {known}",
+            s.file()
+        )));
+    }
+    s.finish()?;
+    Ok(baseline)
 }

@@ -2,6 +2,7 @@
 
 pub mod plot;
 
+mod comparisons;
 mod figures;
 mod manifest;
 mod progress;
@@ -11,6 +12,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+pub use comparisons::comparisons;
 pub use figures::{Shown, figures};
 pub use manifest::Manifest;
 pub use progress::Progress;
@@ -19,7 +21,7 @@ pub(crate) use table::{fresh, right};
 
 use crate::error::{Error, Result};
 use crate::files::replace;
-use crate::run::{Record, Summary};
+use crate::run::{Level, Paired, Record, Summary};
 
 /// Writes `results.csv` and `summary.csv`.
 ///
@@ -28,6 +30,22 @@ use crate::run::{Record, Summary};
 pub fn write_records(out: &Path, records: &[Record], summary: &[Summary]) -> Result<()> {
     write_csv(&out.join("results.csv"), records)?;
     write_csv(&out.join("summary.csv"), summary)
+}
+
+/// Writes `excess.csv`.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_levels(out: &Path, rows: &[Level]) -> Result<()> {
+    write_csv(&out.join("excess.csv"), rows)
+}
+
+/// Writes `paired.csv`.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_paired(out: &Path, rows: &[Paired]) -> Result<()> {
+    write_csv(&out.join("paired.csv"), rows)
 }
 
 /// Writes `timings.csv`: seconds of each sampling run, metrics excluded; by name, so that the order of threads does not show.

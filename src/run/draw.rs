@@ -9,8 +9,9 @@ use tweedie_solvers::dynamics::Problem;
 use tweedie_solvers::integrate::{Finish, Sampler, Solution};
 use tweedie_solvers::method::Method;
 use tweedie_solvers::model::tensor;
-use tweedie_solvers::noise::{self, Stream};
+use tweedie_solvers::noise::{self, Driver};
 use tweedie_solvers::observe::{Moment, Observer};
+use tweedie_solvers::sde::Use;
 use tweedie_solvers::{Key, Result};
 
 use crate::points::Points;
@@ -30,6 +31,8 @@ pub struct Target<'a> {
     pub grid: &'a Grid,
     /// What is done at the end.
     pub finish: Finish,
+    /// What drives the noise.
+    pub driver: Driver,
 }
 
 /// Samples, with what they cost and what became of them.
@@ -54,7 +57,8 @@ pub fn draw(
     from: Option<&Points>,
     on: (&Device, DType),
 ) -> Result<Drawn> {
-    let Target { problem, method, grid, finish } = target;
+    let Target { problem, method, grid, finish, driver } = target;
+    let end = problem.sde.span(Use::Sampling).end.max(grid.first());
     let sampler = Sampler { problem, method, grid, finish };
     let dim = problem.model.dim();
     let whole = method.couples_batch() || on.0.is_cuda();
@@ -73,15 +77,15 @@ pub fn draw(
                 }
             }
         };
-        let stream = Stream::new(key, first as u64);
-        let Solution { x, evals } = sampler.run(start()?, &stream, &mut ())?;
+        let noise = driver.noise(key, first as u64, end);
+        let Solution { x, evals } = sampler.run(start()?, &*noise, &mut ())?;
         let mut values: Vec<f64> = x.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
         values.truncate(asked * dim);
         let mut step = None;
         if values.iter().any(|v| !v.is_finite()) {
             // The same noise again, this time with someone watching.
             let mut watch = Watch { rows: asked, first: None };
-            sampler.run(start()?, &stream, &mut watch)?;
+            sampler.run(start()?, &*noise, &mut watch)?;
             step = Some(watch.first.unwrap_or(grid.len() - 1));
         }
         Ok((values, evals[..asked].iter().sum::<f64>(), step))

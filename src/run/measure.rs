@@ -1,17 +1,13 @@
 //! Numbers from samples: metrics, their floors, and likelihoods.
 
-use candle_core::{DType, Tensor};
 use rayon::prelude::*;
 use tweedie_solvers::Key;
 use tweedie_solvers::clock::Grid;
 use tweedie_solvers::dynamics::Problem;
-use tweedie_solvers::exact::Exact;
 use tweedie_solvers::kernel::Kernel;
 use tweedie_solvers::likelihood::{Flow, bits_per_dimension};
-use tweedie_solvers::model::{Prediction, ScoreModel, tensor};
-use tweedie_solvers::sde::{LinearSde, Use};
+use tweedie_solvers::sde::Use;
 
-use super::models::EXACT;
 use super::record::{DATA, Label, Record};
 use super::{Drawn, Model, Place, densities};
 use crate::data::Data;
@@ -20,7 +16,6 @@ use crate::metrics::Modes;
 use crate::recipe::Recipe;
 use crate::registry::NLL;
 use crate::report::Progress;
-use crate::train::{TimeLaw, draw_times};
 
 /// At least this many pairs of draws make a floor.
 const FLOORS: u64 = 5;
@@ -75,76 +70,6 @@ pub(super) fn floors(recipe: &Recipe, progress: &Progress) -> Result<Vec<Record>
     let rows: Vec<Vec<Record>> = pairs.par_iter().map(one).collect::<Result<_>>()?;
     bar.finish_and_clear();
     Ok(rows.into_iter().flatten().collect())
-}
-
-/// The excess denoising loss of each network against the exact score of laws that have a density: E‖ε_θ − ε*‖² / E‖ε*‖² over x_t ~ p_t and t
-/// uniform on the training span. The denominator is the excess of a network that says 0, so 0 is perfect and 1 is nothing learned.
-pub(super) fn excess(recipe: &Recipe, models: &[Vec<Model>], place: &Place<'_>) -> Result<Vec<Record>> {
-    let mut records = Vec::new();
-    for ((data, _), models) in recipe.data.iter().zip(models) {
-        if !data.it.continuous() {
-            continue;
-        }
-        let Ok(exact) = data.it.exact() else { continue };
-        for (sde, model) in
-            recipe.sdes.iter().zip(models).filter(|(_, m)| m.label != EXACT && m.standardise.is_none())
-        {
-            for &seed in &recipe.seeds {
-                let value = excess_loss(
-                    &*model.score,
-                    &*exact,
-                    &*data.it,
-                    &*sde.it,
-                    &Key::root(seed).branch("excess"),
-                    place.device,
-                )?;
-                let label = Label {
-                    data: data.label.clone(),
-                    sde: sde.label.clone(),
-                    model: model.label.clone(),
-                    method: "network".into(),
-                    ..Label::data(seed)
-                };
-                records.push(label.record("excess-loss", value));
-            }
-        }
-    }
-    Ok(records)
-}
-
-/// The excess loss on 8192 points, each at a time of its own.
-fn excess_loss(
-    model: &dyn ScoreModel,
-    exact: &dyn Exact,
-    data: &dyn Data,
-    sde: &dyn LinearSde,
-    key: &Key,
-    device: &candle_core::Device,
-) -> Result<f64> {
-    const POINTS: usize = 8192;
-    let dim = data.dim();
-    let times = draw_times(TimeLaw::Uniform, sde, sde.span(Use::Training), &key.branch("times"), 0, POINTS);
-    let at: Vec<Kernel> = times.iter().map(|(t, _)| sde.kernel(*t)).collect();
-    let (points, noise) =
-        (data.sample(&key.branch("points"), 0, POINTS), key.branch("noise").normals(0, 0, POINTS, dim));
-    let x = points
-        .values()
-        .iter()
-        .zip(&noise)
-        .enumerate()
-        .map(|(i, (x, e))| at[i / dim].alpha * x + at[i / dim].sigma * e);
-    let like = Tensor::zeros((1, 1), DType::F64, device)?;
-    let x = tensor(x.collect(), (POINTS, dim), &like)?;
-    let (mut wrong, mut whole) = (0.0, 0.0);
-    // In pieces, so that wide networks do not fill the memory.
-    for first in (0..POINTS).step_by(512) {
-        let (x, at) = (x.narrow(0, first, 512)?, &at[first..first + 512]);
-        let (learned, exact) =
-            (Prediction::of(model, &x, at)?.noise()?, Prediction::of(exact, &x, at)?.noise()?);
-        wrong += (learned - &exact)?.sqr()?.sum_all()?.to_scalar::<f64>()?;
-        whole += exact.sqr()?.sum_all()?.to_scalar::<f64>()?;
-    }
-    Ok(wrong / whole)
 }
 
 /// The negative log-likelihood of held-out points for every data set and SDE, in nats and bits per dimension, and the truth where it

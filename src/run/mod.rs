@@ -1,10 +1,14 @@
 //! A recipe in, records and pictures out.
 
+mod decompose;
 mod density;
 mod draw;
+mod excess;
 mod measure;
 mod models;
+mod paired;
 pub mod record;
+mod strong;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -23,10 +27,14 @@ use crate::points::Points;
 use crate::recipe::Recipe;
 use crate::report::{self, Progress};
 
+pub use decompose::{PARTS, SLOPE, WHOLE};
 pub use density::{Densities, densities};
 pub use draw::{Drawn, Target, draw};
+pub use excess::Level;
 pub use models::{INTERRUPTED, Model, TRAINING, train_all};
+pub use paired::{Paired, paired};
 pub use record::{Record, Summary, summarise};
+pub use strong::{SLOPE as STRONG_SLOPE, STRONG};
 
 /// Where a run works and writes.
 #[derive(Debug)]
@@ -48,6 +56,8 @@ pub struct Outcome {
     pub records: Vec<Record>,
     /// Means and intervals.
     pub summary: Vec<Summary>,
+    /// Methods against the recipe's baseline.
+    pub paired: Vec<Paired>,
     /// A remark for each sampling run that diverged.
     pub diverged: Vec<String>,
     /// The number of sampling runs.
@@ -55,7 +65,7 @@ pub struct Outcome {
 }
 
 /// One combination of a recipe.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Job {
     data: usize,
     sde: usize,
@@ -147,7 +157,7 @@ pub fn run(recipe: &Recipe, place: &Place<'_>) -> Result<Outcome> {
     }
     let bar = place.progress.bar("sampling", jobs.len() as u64);
     let timings = Mutex::new(Vec::new());
-    let one = |job: &Job| -> Result<(Vec<Record>, Drawn)> {
+    let one = |job: &Job| -> Result<(record::Label, Vec<Record>, Drawn)> {
         let clock = Instant::now();
         let (data, sde) = (&recipe.data[job.data].0, &recipe.sdes[job.sde]);
         let model = &models[job.data][job.sde];
@@ -158,8 +168,8 @@ pub fn run(recipe: &Recipe, place: &Place<'_>) -> Result<Outcome> {
             job.steps.or(recipe.grids[job.grid].it.fixed_steps()).unwrap_or(1),
         )?;
         let problem = Problem { sde: &*sde.it, model: &*model.score };
-        let target =
-            Target { problem, method: &*recipe.methods[job.method].it, grid: &grid, finish: recipe.finish };
+        let method = &*recipe.methods[job.method].it;
+        let target = Target { problem, method, grid: &grid, finish: recipe.finish, driver: recipe.driver };
         let mut drawn =
             draw(target, &Key::root(job.seed), recipe.samples, None, (place.device, recipe.dtype))?;
         if let Some(s) = &model.standardise {
@@ -188,12 +198,12 @@ pub fn run(recipe: &Recipe, place: &Place<'_>) -> Result<Outcome> {
         };
         let records = measure::samples(recipe, &*data.it, &drawn, &label)?;
         bar.inc(1);
-        Ok((records, drawn))
+        Ok((label, records, drawn))
     };
-    let done: Vec<(Vec<Record>, Drawn)> = jobs.par_iter().map(one).collect::<Result<_>>()?;
+    let done: Vec<(record::Label, Vec<Record>, Drawn)> = jobs.par_iter().map(one).collect::<Result<_>>()?;
     bar.finish_and_clear();
     let sampled = start.elapsed();
-    let diverged = jobs.iter().zip(&done).filter_map(|(job, (_, drawn))| {
+    let diverged = jobs.iter().zip(&done).filter_map(|(job, (.., drawn))| {
         drawn.diverged.map(|(count, step)| {
             let at = job.steps.map_or_else(String::new, |_| format!(", the first at step {}", step + 1));
             format!("{}: {count} of {} samples are not finite{at}", job.stem(recipe), recipe.samples)
@@ -201,12 +211,26 @@ pub fn run(recipe: &Recipe, place: &Place<'_>) -> Result<Outcome> {
     });
     let diverged: Vec<String> = diverged.collect();
     let mut records: Vec<Record> = measure::floors(recipe, place.progress)?;
-    let (per_job, drawn): (Vec<_>, Vec<_>) = done.into_iter().unzip();
-    records.extend(per_job.into_iter().flatten());
-    records.extend(measure::excess(recipe, &models, place)?);
+    let (mut labels, mut drawn) = (Vec::new(), Vec::new());
+    for (label, rows, points) in done {
+        records.extend(rows);
+        labels.push(label);
+        drawn.push(points);
+    }
+    let paired = paired(recipe, &records);
+    records.extend(strong::strong(recipe, &models, &jobs, (&labels, &drawn), place)?);
+    records.extend(decompose::decompose(recipe, &models, place)?);
+    let (excess, levels) = excess::excess(recipe, &models, place)?;
+    records.extend(excess);
     records.extend(measure::likelihoods(recipe, &models, place)?);
     let summary = summarise(&records);
     report::write_records(place.out, &records, &summary)?;
+    if !levels.is_empty() {
+        report::write_levels(place.out, &levels)?;
+    }
+    if recipe.baseline.is_some() {
+        report::write_paired(place.out, &paired)?;
+    }
     if recipe.figures {
         let shown: Vec<(report::Shown, &Points)> = jobs
             .iter()
@@ -224,12 +248,12 @@ pub fn run(recipe: &Recipe, place: &Place<'_>) -> Result<Outcome> {
                 (shown, &drawn.points)
             })
             .collect();
-        report::figures(recipe, &models, &shown, &summary, place)?;
+        report::figures(recipe, &models, &shown, (&summary, &levels), place)?;
     }
     let timings = timings.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     report::write_timings(place.out, timings)?;
     manifest.finish(place.out, [trained, sampled, start.elapsed()])?;
-    Ok(Outcome { records, summary, diverged, runs: jobs.len() })
+    Ok(Outcome { records, summary, paired, diverged, runs: jobs.len() })
 }
 
 /// Makes a folder and those above it.

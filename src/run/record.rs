@@ -174,15 +174,31 @@ pub fn summarise(records: &[Record]) -> Vec<Summary> {
 }
 
 /// The mean, and half the width of its 95 % interval t₀.₉₇₅(n − 1) s/√n for n ≥ 2.
-fn interval(values: &[f64]) -> (f64, Option<f64>) {
+pub(super) fn interval(values: &[f64]) -> (f64, Option<f64>) {
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     if values.len() < 2 {
         return (mean, None);
     }
     let s = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
-    let quantile = StudentsT::new(0.0, 1.0, n - 1.0).map_or(f64::NAN, |t| t.inverse_cdf(0.975));
-    (mean, Some(quantile * s / n.sqrt()))
+    (mean, Some(student(n - 1.0) * s / n.sqrt()))
+}
+
+/// The 97.5 % quantile of Student's law.
+pub(super) fn student(freedom: f64) -> f64 {
+    StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |t| t.inverse_cdf(0.975))
+}
+
+/// d ln error/d ln N by least squares over the three largest of two or more step counts; none where an error is not above 0.
+pub(super) fn rate(errors: &[(f64, f64)]) -> Option<f64> {
+    let mut logs: Vec<(f64, f64)> = errors.iter().map(|(n, error)| (n.ln(), error.ln())).collect();
+    logs.sort_by(|a, b| b.0.total_cmp(&a.0));
+    logs.truncate(3);
+    let n = logs.len() as f64;
+    let (x, y) = (logs.iter().map(|l| l.0).sum::<f64>() / n, logs.iter().map(|l| l.1).sum::<f64>() / n);
+    let slope = logs.iter().map(|l| (l.0 - x) * (l.1 - y)).sum::<f64>()
+        / logs.iter().map(|l| (l.0 - x).powi(2)).sum::<f64>();
+    slope.is_finite().then_some(slope)
 }
 
 #[cfg(test)]
@@ -204,6 +220,19 @@ mod tests {
             assert!((half.unwrap() / (t * s / n.sqrt()) - 1.0).abs() < 1e-6);
         }
         assert_eq!(interval(&[2.0]), (2.0, None));
+    }
+
+    /// A power law's exponent, by the three largest step counts alone; none from one of them or from an error of 0.
+    #[test]
+    fn rates_are_exponents() {
+        let power = |n: f64| (n, 3.0 * n.powf(-1.5));
+        let errors = [(10.0, 5.0), power(80.0), power(20.0), power(40.0)];
+        assert!((rate(&errors).unwrap() + 1.5).abs() < 1e-12);
+        // By hand: ln 2, ln 4, ln 8 against 0, −ln 2, −3 ln 2.
+        assert!((rate(&[(2.0, 1.0), (4.0, 0.5), (8.0, 0.125)]).unwrap() + 1.5).abs() < 1e-12);
+        assert!(
+            rate(&errors[..1]).is_none() && rate(&[]).is_none() && rate(&[(1.0, 1.0), (2.0, 0.0)]).is_none()
+        );
     }
 
     #[test]

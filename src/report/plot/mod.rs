@@ -9,7 +9,9 @@ mod curve;
 mod density;
 mod files;
 mod legend;
+mod levels;
 mod outline;
+mod parts;
 mod quality;
 mod samples;
 mod text;
@@ -19,6 +21,8 @@ use std::path::PathBuf;
 
 pub use curve::{Curve, curve};
 pub use density::{Field, density};
+pub use levels::levels;
+pub use parts::{PartsPanel, parts};
 pub use quality::{Floor, Quality, QualityPanel, QualitySeries, quality};
 pub use samples::{SamplePanel, SampleRow, samples};
 pub use trajectories::{TrajectoryPanel, trajectories};

@@ -1,4 +1,4 @@
-//! Which pictures a run leaves, and what is in them.
+//! Pictures of points: samples beside the data, the learned density with its score, trajectories.
 
 use candle_core::{DType, Tensor};
 use tweedie_solvers::Key;
@@ -8,158 +8,28 @@ use tweedie_solvers::integrate::Sampler;
 use tweedie_solvers::likelihood::{Divergence, Flow};
 use tweedie_solvers::method::{Flow as OdeFlow, Method, RungeKutta};
 use tweedie_solvers::model::tensor;
-use tweedie_solvers::noise::{self, Stream};
+use tweedie_solvers::noise;
 use tweedie_solvers::observe::Trajectory;
 use tweedie_solvers::sde::Use;
 
-use super::plot::{
-    self, Field, Floor, PlotError, Quality, QualityPanel, QualitySeries, SamplePanel, SampleRow,
-    TrajectoryPanel,
-};
-use crate::error::{Error, Result};
+use super::Shown;
+use crate::error::Result;
 use crate::points::Points;
 use crate::recipe::Recipe;
-use crate::run::record::DATA;
-use crate::run::{Model, Place, Summary, densities, file_name, make_dir};
-
-/// Samples that are drawn, by their place in the recipe.
-#[derive(Clone, Copy, Debug)]
-pub struct Shown {
-    /// Index of the data set.
-    pub data: usize,
-    /// Index of the SDE.
-    pub sde: usize,
-    /// Index of the method.
-    pub method: usize,
-    /// Index of the grid.
-    pub grid: usize,
-    /// Steps; none for adaptive methods.
-    pub steps: Option<usize>,
-    /// Samples that are not finite.
-    pub diverged: usize,
-}
-
-impl From<PlotError> for Error {
-    fn from(error: PlotError) -> Self {
-        Self::Run(error.to_string())
-    }
-}
+use crate::report::plot::{self, Field, SamplePanel, SampleRow, TrajectoryPanel};
+use crate::run::{Model, Place, densities};
 
 /// Cells along each side of a log-density map.
 const CELLS: usize = 80;
 /// Paths in a picture of trajectories.
 const PATHS: usize = 40;
 
-/// All pictures of a run, into `figures/`. Samples, densities and trajectories are drawn for data in the plane.
-///
-/// # Errors
-/// If a picture cannot be made or written.
-pub fn figures(
-    recipe: &Recipe,
-    models: &[Vec<Model>],
-    shown: &[(Shown, &Points)],
-    summary: &[Summary],
-    place: &Place<'_>,
-) -> Result<()> {
-    let dir = place.out.join("figures");
-    make_dir(&dir)?;
-    let planar = recipe.data.iter().filter(|(d, _)| d.it.dim() == 2).count();
-    let count = recipe.data.len() * recipe.metrics.len() + planar * recipe.sdes.len() * 3 + recipe.data.len();
-    let bar = place.progress.bar("figures", count as u64);
-    for (d, (data, _)) in recipe.data.iter().enumerate() {
-        for metric in &recipe.metrics {
-            let stem = dir.join(file_name(&format!("quality-{}-{}", data.label, metric.label)));
-            quality(recipe, summary, &data.label, &metric.label, &stem)?;
-            bar.inc(1);
-        }
-        let curves: Vec<plot::Curve> = recipe
-            .sdes
-            .iter()
-            .zip(&models[d])
-            .filter(|(_, m)| !m.losses.is_empty())
-            .map(|(s, m)| (s.label.clone(), m.losses.iter().map(|&(n, l)| (n as f64, l)).collect()))
-            .collect();
-        if !curves.is_empty() {
-            plot::curve(
-                &dir.join(file_name(&format!("loss-{}", data.label))),
-                &format!("Training loss, {}", data.label),
-                &curves,
-            )?;
-        }
-        bar.inc(1);
-        if data.it.dim() != 2 {
-            continue;
-        }
-        for (s, sde) in recipe.sdes.iter().enumerate() {
-            let name = |what: &str| dir.join(file_name(&format!("{what}-{}-{}", data.label, sde.label)));
-            samples(recipe, d, s, shown, &name("samples"))?;
-            bar.inc(1);
-            density(recipe, d, s, &models[d][s], place, &name("density"))?;
-            bar.inc(1);
-            trajectories(recipe, d, s, &models[d][s], place, &name("trajectories"))?;
-            bar.inc(1);
-        }
-    }
-    bar.finish_and_clear();
-    Ok(())
-}
-
 fn pairs(points: &Points) -> Vec<[f64; 2]> {
     points.rows().map(|r| [r[0], r[1]]).collect()
 }
 
-fn quality(
-    recipe: &Recipe,
-    summary: &[Summary],
-    data: &str,
-    metric: &str,
-    stem: &std::path::Path,
-) -> Result<()> {
-    let rows: Vec<&Summary> =
-        summary.iter().filter(|r| r.data == data && r.metric == metric && r.method != DATA).collect();
-    let names: Vec<(String, &str, &str)> = recipe
-        .methods
-        .iter()
-        .flat_map(|m| {
-            let several = recipe.grids.len() > 1 && !m.it.adaptive();
-            let grids = if m.it.adaptive() {
-                vec!["adaptive"]
-            } else {
-                recipe.grids.iter().map(|g| g.label.as_str()).collect()
-            };
-            grids.into_iter().map(move |g| {
-                (if several { format!("{}, {g}", m.label) } else { m.label.clone() }, m.label.as_str(), g)
-            })
-        })
-        .collect();
-    let panels: Vec<QualityPanel<'_>> = recipe
-        .sdes
-        .iter()
-        .map(|sde| {
-            let series = names.iter().map(|(name, method, grid)| {
-                let mine =
-                    rows.iter().filter(|r| r.sde == sde.label && r.method == *method && r.grid == *grid);
-                let points = mine.map(|r| Quality {
-                    evals: r.evals,
-                    mean: r.mean,
-                    low: r.low.unwrap_or(r.mean),
-                    high: r.high.unwrap_or(r.mean),
-                });
-                let mut points: Vec<Quality> = points.collect();
-                points.sort_by(|a, b| a.evals.total_cmp(&b.evals));
-                QualitySeries { name, points }
-            });
-            QualityPanel { title: &sde.label, series: series.collect() }
-        })
-        .collect();
-    let floor = rows.iter().find_map(|r| {
-        let mean = r.floor?;
-        Some(Floor { mean, low: r.floor_low.unwrap_or(mean), high: r.floor_high.unwrap_or(mean) })
-    });
-    Ok(plot::quality(stem, &format!("Quality against evaluations, {data}"), metric, &panels, floor)?)
-}
-
-fn samples(
+/// Samples of every method and step count beside the data.
+pub(super) fn samples(
     recipe: &Recipe,
     d: usize,
     s: usize,
@@ -223,7 +93,7 @@ fn range(points: &Points, axis: usize) -> (f64, f64) {
 }
 
 /// The model's log-density at ε of the likelihood, by RK4 in 40 steps of log-SNR, and its score where samplers stop.
-fn density(
+pub(super) fn density(
     recipe: &Recipe,
     d: usize,
     s: usize,
@@ -264,7 +134,7 @@ fn density(
 
 /// Paths of every method at its largest step count, and the flow's for adaptive ones, which keep no steps. Where the noise is much wider
 /// than the data (VE), each state is divided by its own deviation, √(α² σ_d² + σ²)/σ_d, or nothing would be seen.
-fn trajectories(
+pub(super) fn trajectories(
     recipe: &Recipe,
     d: usize,
     s: usize,
@@ -291,10 +161,10 @@ fn trajectories(
         let by: &dyn Method = if adaptive { &rk4 } else { &*method.it };
         let grid: &Grid = &nodes;
         let sampler = Sampler { problem, method: by, grid, finish: recipe.finish };
-        let sigma = sde.it.kernel(grid.first()).sigma;
+        let (end, sigma) = (grid.first(), sde.it.kernel(grid.first()).sigma);
         let start = noise::prior(&key, sigma, (0, PATHS, 2), (place.device, recipe.dtype))?;
         let mut watch = Trajectory { states: vec![start.clone()] };
-        sampler.run(start, &Stream::new(&key, 0), &mut watch)?;
+        sampler.run(start, &*recipe.driver.noise(&key, 0, end), &mut watch)?;
         let mut paths = vec![Vec::new(); PATHS];
         for (state, &t) in watch.states.iter().zip(grid.times()) {
             let rows: Vec<f64> = state.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;

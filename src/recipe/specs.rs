@@ -1,0 +1,68 @@
+//! What a recipe asks for beyond choices from the registry.
+
+use std::path::PathBuf;
+
+use tweedie_solvers::grid::Spacing;
+use tweedie_solvers::likelihood::Divergence;
+use tweedie_solvers::method::Method;
+
+use super::Named;
+use crate::net::MlpConfig;
+
+/// What is put in the place of the score.
+#[derive(Clone, Debug)]
+pub enum ModelSpec {
+    /// A network, trained for the recipe. The dimension and an unset `sigma-data` come from the data.
+    Mlp {
+        /// Its shape for d = 2.
+        config: MlpConfig,
+        /// Whether `sigma-data` was given.
+        sigma_data: Option<f64>,
+    },
+    /// The closed-form score of the data set.
+    Exact,
+    /// A model directory.
+    Saved(PathBuf),
+}
+
+/// How log-densities are found.
+#[derive(Debug)]
+pub struct LikelihoodSpec {
+    /// A method that solves the flow.
+    pub method: Named<dyn Method>,
+    /// Nodes, for a method of fixed steps.
+    pub grid: Named<dyn Spacing>,
+    /// Steps, for a method of fixed steps.
+    pub steps: usize,
+    /// The trace.
+    pub divergence: Divergence,
+    /// Held-out points.
+    pub points: usize,
+}
+
+/// How strong errors are measured.
+#[derive(Clone, Copy, Debug)]
+pub struct StrongSpec {
+    /// Steps of the reference, by the same method on the same path.
+    pub reference_steps: usize,
+}
+
+/// How errors are taken apart.
+#[derive(Clone, Copy, Debug)]
+pub struct DecomposeSpec {
+    /// How far apart two sets of matched samples are.
+    pub distance: Distance,
+    /// Steps of the reference, by the same method on the same path.
+    pub reference_steps: usize,
+    /// Samples.
+    pub samples: usize,
+}
+
+/// How far apart two sets of matched samples are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Distance {
+    /// √E|x − y|² over matched samples: an upper bound of W₂ that has no floor, and falls with the order of the method.
+    Pairs,
+    /// The 2-Wasserstein distance of the two sets: samples may be matched anew. Below W₂ between two draws it says little.
+    W2,
+}

@@ -1,0 +1,69 @@
+//! Strong errors: how far samples are, one by one, from those of many more steps on the same Brownian paths.
+
+use candle_core::{DType, Device};
+use rayon::prelude::*;
+use tweedie_solvers::Key;
+use tweedie_solvers::dynamics::Problem;
+use tweedie_solvers::integrate::sampling_grid;
+
+use super::record::{Label, Record, rate};
+use super::{Drawn, Job, Model, Place, Target, draw};
+use crate::error::Result;
+use crate::recipe::Recipe;
+
+/// √E|x_N − x_ref|² over the samples, in the user's coordinates.
+pub const STRONG: &str = "strong-error";
+/// Its slope in ln N over the three largest step counts.
+pub const SLOPE: &str = "slope-strong";
+
+/// The strong error of every job of fixed steps, and the slopes.
+///
+/// # Errors
+/// Those of the methods and models.
+pub(super) fn strong(
+    recipe: &Recipe,
+    models: &[Vec<Model>],
+    jobs: &[Job],
+    (labels, drawn): (&[Label], &[Drawn]),
+    place: &Place<'_>,
+) -> Result<Vec<Record>> {
+    let Some(spec) = &recipe.strong else { return Ok(vec![]) };
+    // Jobs that share a reference stand together, by growing step counts.
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for (i, job) in jobs.iter().enumerate().filter(|(_, job)| job.steps.is_some()) {
+        let like = |other: &Job| Job { steps: None, ..*other };
+        match groups.iter_mut().find(|group| like(&jobs[group[0]]) == like(job)) {
+            Some(group) => group.push(i),
+            None => groups.push(vec![i]),
+        }
+    }
+    let bar = place.progress.bar("strong errors", groups.len() as u64);
+    let on: (&Device, DType) = (place.device, DType::F64);
+    let one = |group: &Vec<usize>| -> Result<Vec<Record>> {
+        let job = &jobs[group[0]];
+        let (sde, method, model) =
+            (&recipe.sdes[job.sde].it, &recipe.methods[job.method].it, &models[job.data][job.sde]);
+        let grid = sampling_grid(&**sde, &*recipe.grids[job.grid].it, &**method, spec.reference_steps)?;
+        let problem = Problem { sde: &**sde, model: &*model.score };
+        let target =
+            Target { problem, method: &**method, grid: &grid, finish: recipe.finish, driver: recipe.driver };
+        let mut reference = draw(target, &Key::root(job.seed), recipe.samples, None, on)?.points;
+        if let Some(s) = &model.standardise {
+            reference = s.undo(&reference);
+        }
+        let (mut rows, mut errors) = (Vec::new(), Vec::new());
+        for &i in group {
+            let pairs = drawn[i].points.values().iter().zip(reference.values());
+            let error = (pairs.map(|(a, b)| (a - b).powi(2)).sum::<f64>() / recipe.samples as f64).sqrt();
+            rows.push(labels[i].record(STRONG, error));
+            errors.extend(jobs[i].steps.map(|n| (n as f64, error)));
+        }
+        let label = Label { steps: None, evals: 0.0, ..labels[group[0]].clone() };
+        rows.extend(rate(&errors).map(|slope| label.record(SLOPE, slope)));
+        bar.inc(1);
+        Ok(rows)
+    };
+    let rows: Vec<Vec<Record>> = groups.par_iter().map(one).collect::<Result<_>>()?;
+    bar.finish_and_clear();
+    Ok(rows.into_iter().flatten().collect())
+}
