@@ -19,6 +19,7 @@ use tweedie_solvers::integrate::sampling_grid;
 
 use crate::error::{Error, Result};
 use crate::files;
+use crate::metrics::Known;
 use crate::points::Points;
 use crate::recipe::Recipe;
 use crate::report::{self, Progress};
@@ -145,6 +146,7 @@ pub fn run(recipe: &Recipe, place: &Place<'_>) -> Result<Outcome> {
     if recipe.save_samples {
         make_dir(&samples_dir)?;
     }
+    let known: Vec<Known> = recipe.data.iter().map(|(data, _)| Known::of(&*data.it)).collect();
     let bar = place.progress.bar("sampling", jobs.len() as u64);
     let timings = Mutex::new(Vec::new());
     let one = |job: &Job| -> Result<(Vec<Record>, Drawn)> {
@@ -186,7 +188,7 @@ pub fn run(recipe: &Recipe, place: &Place<'_>) -> Result<Outcome> {
             evals: drawn.evals,
             seed: job.seed,
         };
-        let records = measure::samples(recipe, &*data.it, &drawn, &label)?;
+        let records = measure::samples(recipe, (&*data.it, &known[job.data]), &drawn, &label)?;
         bar.inc(1);
         Ok((records, drawn))
     };
@@ -200,7 +202,7 @@ pub fn run(recipe: &Recipe, place: &Place<'_>) -> Result<Outcome> {
         })
     });
     let diverged: Vec<String> = diverged.collect();
-    let mut records: Vec<Record> = measure::floors(recipe, place.progress)?;
+    let mut records: Vec<Record> = measure::floors(recipe, &known, place.progress)?;
     let (per_job, drawn): (Vec<_>, Vec<_>) = done.into_iter().unzip();
     records.extend(per_job.into_iter().flatten());
     records.extend(measure::excess(recipe, &models, place)?);
