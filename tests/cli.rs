@@ -119,7 +119,7 @@ fn recipes_with_mistakes() {
         (own, "off-support", &["off-support needs data with a density", "has none", "c2st"][..]),
         (own, "kl", &["kl needs data with a density", "has none"]),
         (thin, "off-support", &["off-support on two-moons", "noise = 0.000000001"]),
-        (space, "kl", &["kl takes data of one or two dimensions, and mixture has 3", "sliced-w2"]),
+        (space, "kl", &["kl takes data of one or two dimensions", "has 3; use sliced-w2"]),
     ] {
         let path = bench.write("r.toml", format!("{data}\nmetrics = \"{metric}\""));
         bench.refuses(&["run", path.to_str().unwrap()], parts);
