@@ -77,15 +77,13 @@ impl Cells {
     }
 
     fn new(law: &dyn Exact, edges: Vec<Vec<f64>>) -> Result<Self> {
-        let missing = || {
-            Error::Unsupported(format!(
-                "kl takes data of one or two dimensions, but there are {}",
-                edges.len()
-            ))
-        };
-        if edges.len() > Kl::MOST_DIMENSIONS {
-            return Err(missing());
+        let dim = edges.len();
+        if dim > Kl::MOST_DIMENSIONS {
+            let sentence = format!("kl takes data of one or two dimensions, but there are {dim}");
+            return Err(Error::Unsupported(sentence));
         }
+        let missing =
+            || Error::Unsupported("kl needs the probabilities of boxes, which this law lacks".into());
         let mut probabilities = Vec::new();
         let total: usize = edges.iter().map(|e| e.len() - 1).product();
         for cell in 0..total {

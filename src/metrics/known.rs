@@ -14,7 +14,7 @@ use crate::points::Points;
 
 /// Points of the data that quantiles and ranges are taken from.
 const DRAWS: usize = 20_000;
-/// The part of them that lies at or below the least log-density of the support, 0.1 %.
+/// How many of them lie at or below the quantile, 0.1 %.
 const BELOW: usize = 20;
 
 /// What is known about a data set; made once for each and shared by all measurements.
@@ -122,6 +122,8 @@ mod tests {
         let density = known.density().expect("a density");
         let edge = (-2.0 * density.least() - std::f64::consts::TAU.ln()).sqrt();
         assert!((edge - 3.2905).abs() < 0.21, "{edge}");
+        let [once, again, other] = [8, 8, 9].map(|count| density.cells(count).expect("a grid"));
+        assert!(Arc::ptr_eq(&once, &again) && !Arc::ptr_eq(&once, &other));
         let logs = density.draws.rows().map(|x| density.log(x));
         assert_eq!(logs.filter(|log| *log <= density.least()).count(), BELOW);
     }

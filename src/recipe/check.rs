@@ -36,7 +36,7 @@ impl Recipe {
             }
         }
         for metric in &self.metrics {
-            let neighbours = metric.table.get("neighbours").and_then(|k| k.as_integer());
+            let neighbours = metric.table.get("neighbours").and_then(toml::Value::as_integer);
             if let Some(k) = neighbours.filter(|k| (self.samples as i64) < *k) {
                 return Err(Error::Input(format!(
                     "{}: samples = {}: the metric {} needs {k} samples or more, as many as it has neighbours",
@@ -81,7 +81,7 @@ impl Recipe {
     fn check_density(&self, data: &Named<dyn Data>) -> Result<()> {
         let dim = data.it.dim();
         for metric in &self.metrics {
-            let name = metric.table.get("name").and_then(|name| name.as_str());
+            let name = metric.table.get("name").and_then(toml::Value::as_str);
             let place = format!("{}: the metric {}", self.file, metric.label);
             if name == Some("kl") && dim > Kl::MOST_DIMENSIONS {
                 return Err(Error::Input(format!(
