@@ -17,7 +17,7 @@ use crate::data::{
 };
 use crate::error::{Error, Result, suggest};
 use crate::files::read_points;
-use crate::metrics::{Energy, Metric, Mmd, ModeCoverage, ModeWeights, SlicedW2, W2};
+use crate::metrics::{C2st, Energy, Kl, Metric, Mmd, ModeCoverage, ModeWeights, OffSupport, SlicedW2, W2};
 use crate::recipe::Section;
 
 /// A name, what it is, and how it is made from its options.
@@ -384,6 +384,27 @@ pub const METRICS: Shelf<dyn Metric> = Shelf {
             name: "mode-weights",
             about: "total variation of the modes' weights (mixtures)",
             build: |_| Ok(Box::new(ModeWeights)),
+        },
+        Entry {
+            name: "c2st",
+            about: "accuracy of nearest neighbours that tell samples from data, 0.5 for equal laws",
+            build: |s| {
+                let neighbours = s.integer("neighbours", 5, 1..=9999)? as usize;
+                Ok(Box::new(C2st::new(neighbours).map_err(|e| s.wrap(e))?))
+            },
+        },
+        Entry {
+            name: "off-support",
+            about: "fraction of samples where the data have next to no density",
+            build: |_| Ok(Box::new(OffSupport)),
+        },
+        Entry {
+            name: "kl",
+            about: "KL of the data from the samples on a grid, nats (1-D and 2-D densities)",
+            build: |s| {
+                let cells = s.integer("cells", 32, 2..=1000)? as usize;
+                Ok(Box::new(Kl::new(cells).map_err(|e| s.wrap(e))?))
+            },
         },
     ],
 };

@@ -105,7 +105,7 @@ fn verify_says_what_it_checked() {
 #[test]
 fn recipes_with_mistakes() {
     let bench = Bench::new();
-    let cases: [(&str, &[&str]); 36] = [
+    let cases: [(&str, &[&str]); 39] = [
         ("sde = \"vpp\"", &["r.toml", "there is no sde `vpp`", "did you mean `vp`"]),
         ("method = \"huen\"", &["there is no method `huen`", "did you mean `heun`"]),
         ("data = \"two-moon\"", &["`two-moon`", "`two-moons`"]),
@@ -144,6 +144,9 @@ fn recipes_with_mistakes() {
         ),
         ("data = { name = \"points\", file = \"none.csv\" }", &["none.csv", "cannot be read"]),
         ("metrics = [\"mode-coverage\"]", &["mode-coverage", "two-moons has none"]),
+        ("metrics = { name = \"c2st\", neighbours = 4 }", &["metrics.neighbours = 4", "odd"]),
+        ("metrics = { name = \"c2st\", neighbours = 0 }", &["metrics.neighbours = 0", "from 1 to 9999"]),
+        ("metrics = { name = \"kl\", cells = 1 }", &["metrics.cells = 1", "from 2 to 1000"]),
         ("this is not toml", &["r.toml", "line 1", "not TOML"]),
     ];
     for (text, parts) in cases {
@@ -151,10 +154,26 @@ fn recipes_with_mistakes() {
         bench.refuses(&["run", path.to_str().unwrap()], parts);
         std::fs::remove_file(path).unwrap();
     }
+    bench.write("mine.csv", "0,1\n2,3\n4,5\n");
+    let own = "data = { name = \"points\", file = \"mine.csv\" }";
+    let thin = "data = { name = \"two-moons\", noise = 1e-9 }";
+    let space = "data = { name = \"mixture\", weights = [1.0], means = [[0, 0, 0]], \
+        covs = [[[1, 0, 0], [0, 1, 0], [0, 0, 1]]] }";
+    for (data, metric, parts) in [
+        (own, "off-support", &["off-support needs data with a density", "has none", "c2st"][..]),
+        (own, "kl", &["kl needs data with a density", "has none"]),
+        (thin, "off-support", &["off-support on two-moons", "noise = 0.000000001"]),
+        (space, "kl", &["kl takes data of one or two dimensions", "has 3; use sliced-w2"]),
+    ] {
+        let path = bench.write("r.toml", format!("{data}\nmetrics = \"{metric}\""));
+        bench.refuses(&["run", path.to_str().unwrap()], parts);
+        std::fs::remove_file(path).unwrap();
+    }
     let exact = "data = \"eight-gaussians\"\nmodel = \"exact\"\n";
     for (extra, parts) in [
         ("samples = 20000\nmetrics = \"w2\"", &["samples = 20000", "10000"][..]),
         ("samples = 1\nmetrics = \"energy\"", &["samples = 1", "2 samples"]),
+        ("samples = 4\nmetrics = \"c2st\"", &["samples = 4", "c2st needs 5 samples"]),
         (
             "[likelihood]\nmethod = \"heun\"\ngrid = { name = \"explicit\", times = [0.5, 0.1] }",
             &["likelihood.grid", "must start at T = 1"],

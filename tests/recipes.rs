@@ -28,7 +28,7 @@ fn a_run_leaves_what_it_promises() {
     let recipe = dir.path().join("small.toml");
     let text = "about = \"t\"\ndata = \"eight-gaussians\"\nsde = [\"vp\", \"ve\"]\nmethod = [\"heun\", \"rk45\", { name = \"euler-maruyama\", \
         lambda = [0.5, 1.0] }]\ngrid = [\"uniform-t\", \"karras\"]\nsteps = [4, 8]\nseed = [0, 1]\nsamples = 300\nmetrics = [\"sliced-w2\", \
-        \"w2\", \"energy\", \"mmd\", \"mode-coverage\", \"mode-weights\", \"nll\"]\nmodel = { name = \"exact\" }\n[likelihood]\nmethod = \
+        \"w2\", \"energy\", \"mmd\", \"mode-coverage\", \"mode-weights\", \"c2st\", \"off-support\", \"kl\", { name = \"kl\", cells = 8 }, \"nll\"]\nmodel = { name = \"exact\" }\n[likelihood]\nmethod = \
         \"rk4\"\nsteps = 20\npoints = 20\ndivergence = \"hutchinson\"\nprobes = 2\n";
     std::fs::write(&recipe, text).unwrap();
     let run = |recipe: &Path, threads: &str, out: &str| {
@@ -105,6 +105,12 @@ fn a_run_leaves_what_it_promises() {
         reader.deserialize().map(Result::unwrap).collect();
     let number =
         |row: &std::collections::BTreeMap<String, String>, key: &str| row[key].parse::<f64>().unwrap();
+    let floor = |metric: &str| {
+        let row = rows.iter().find(|r| r["method"] == "data" && r["metric"] == metric);
+        number(row.unwrap(), "mean")
+    };
+    assert!((floor("c2st") - 0.5).abs() < 0.1 && floor("off-support") < 0.01);
+    assert!(0.0 < floor("kl(cells=8)") && floor("kl(cells=8)") < floor("kl"));
     let best =
         rows.iter().find(|r| r["sde"] == "vp" && r["method"] == "rk45" && r["metric"] == "w2").unwrap();
     assert!(

@@ -10,7 +10,7 @@
 
 use tweedie_solvers::Result;
 
-use super::{Metric, Modes, check, finite, mean_between, mean_within};
+use super::{Known, Metric, check, finite, mean_between, mean_within};
 use crate::points::Points;
 
 /// Squared energy distance, unbiased, `energy`; needs 2 points or more in each set, which may differ in size.
@@ -18,7 +18,7 @@ use crate::points::Points;
 pub struct Energy;
 
 impl Metric for Energy {
-    fn measure(&self, samples: &Points, reference: &Points, _modes: Option<&Modes>) -> Result<f64> {
+    fn measure(&self, samples: &Points, reference: &Points, _known: &Known) -> Result<f64> {
         check(samples, reference, 2)?;
         let between = mean_between(samples, reference, f64::sqrt);
         let within = [samples, reference].map(|set| mean_within(set, f64::sqrt));
@@ -50,8 +50,8 @@ mod tests {
     fn agrees_with_the_double_loop() -> Result<()> {
         for (n, m, dim) in [(2, 2, 1), (2, 3, 2), (31, 17, 2), (17, 31, 2), (40, 40, 5)] {
             let (x, y) = (normal("x", n, dim, 1.0), normal("y", m, dim, 2.0));
-            close(Energy.measure(&x, &y, None)?, naive(&x, &y), 1e-13);
-            close(Energy.measure(&y, &x, None)?, naive(&x, &y), 1e-13);
+            close(Energy.measure(&x, &y, &Known::default())?, naive(&x, &y), 1e-13);
+            close(Energy.measure(&y, &x, &Known::default())?, naive(&x, &y), 1e-13);
         }
         Ok(())
     }
@@ -60,8 +60,8 @@ mod tests {
     #[test]
     fn by_hand() -> Result<()> {
         let (x, y) = (Points::new(1, vec![0.0, 1.0]), Points::new(1, vec![2.0, 5.0]));
-        assert_eq!(Energy.measure(&x, &y, None)?, 2.0);
-        assert_eq!(Energy.measure(&x, &x, None)?, -1.0);
+        assert_eq!(Energy.measure(&x, &y, &Known::default())?, 2.0);
+        assert_eq!(Energy.measure(&x, &x, &Known::default())?, -1.0);
         Ok(())
     }
 
@@ -79,7 +79,7 @@ mod tests {
             let estimates = (0..40)
                 .map(|r| {
                     let x = map(&x.slice(200 * r, 200 * (r + 1)), |_, v| v + mu);
-                    Energy.measure(&x, &y.slice(150 * r, 150 * (r + 1)), None)
+                    Energy.measure(&x, &y.slice(150 * r, 150 * (r + 1)), &Known::default())
                 })
                 .collect::<Result<Vec<_>>>()?;
             let mean = estimates.iter().sum::<f64>() / 40.0;

@@ -17,7 +17,7 @@
 
 use tweedie_solvers::{Error, Result};
 
-use super::{Metric, Modes, check, finite, mean_between, mean_within, squared_distance};
+use super::{Known, Metric, check, finite, mean_between, mean_within, squared_distance};
 use crate::points::Points;
 
 const MEDIAN_POINTS: usize = 1000;
@@ -48,7 +48,7 @@ impl Mmd {
 }
 
 impl Metric for Mmd {
-    fn measure(&self, samples: &Points, reference: &Points, _modes: Option<&Modes>) -> Result<f64> {
+    fn measure(&self, samples: &Points, reference: &Points, _known: &Known) -> Result<f64> {
         check(samples, reference, 2)?;
         let bandwidths = match &self.bandwidths {
             Some(list) => list.clone(),
@@ -116,8 +116,8 @@ mod tests {
             let (x, y) = (normal("x", n, dim, 1.0), normal("y", m, dim, 2.0));
             for bandwidths in [vec![0.7], vec![0.3, 1.0, 5.0]] {
                 let metric = Mmd::new(Some(bandwidths.clone()))?;
-                close(metric.measure(&x, &y, None)?, naive(&x, &y, &bandwidths), 1e-14);
-                close(metric.measure(&y, &x, None)?, naive(&x, &y, &bandwidths), 1e-14);
+                close(metric.measure(&x, &y, &Known::default())?, naive(&x, &y, &bandwidths), 1e-14);
+                close(metric.measure(&y, &x, &Known::default())?, naive(&x, &y, &bandwidths), 1e-14);
             }
             let mut distances = vec![];
             for i in 0..m {
@@ -127,7 +127,7 @@ mod tests {
             let count = distances.len();
             let h = (distances[count / 2] + distances[(count - 1) / 2]) / 2.0;
             let expected = naive(&x, &y, &[h / 4.0, h / 2.0, h, h * 2.0, h * 4.0]);
-            close(Mmd::default().measure(&x, &y, None)?, expected, 1e-14);
+            close(Mmd::default().measure(&x, &y, &Known::default())?, expected, 1e-14);
         }
         Ok(())
     }
@@ -160,7 +160,7 @@ mod tests {
             let estimates = (0..40)
                 .map(|r| {
                     let x = map(&x.slice(200 * r, 200 * (r + 1)), |_, v| v + shift);
-                    metric.measure(&x, &y.slice(150 * r, 150 * (r + 1)), None)
+                    metric.measure(&x, &y.slice(150 * r, 150 * (r + 1)), &Known::default())
                 })
                 .collect::<Result<Vec<_>>>()?;
             let mean = estimates.iter().sum::<f64>() / 40.0;
@@ -188,7 +188,9 @@ mod tests {
         assert_eq!(refusal(&[f64::NAN]), wanted("NaN", "be from 1e-150 to 1e150"));
         assert_eq!(Mmd::new(None).ok(), Some(Mmd::default()));
         let same = Points::new(2, vec![3.0; 8]);
-        let error = Mmd::default().measure(&normal("x", 5, 2, 1.0), &same, None).map_err(|e| e.to_string());
+        let error = Mmd::default()
+            .measure(&normal("x", 5, 2, 1.0), &same, &Known::default())
+            .map_err(|e| e.to_string());
         let sentence =
             "the median distance of the reference points is 0, from which mmd can take no bandwidths";
         assert_eq!(error.err().as_deref(), Some(sentence));

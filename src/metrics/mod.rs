@@ -1,30 +1,42 @@
 //! How far a set of samples is from the data.
 //!
 //! Every metric compares the empirical law of samples x₁ … xₙ with that of a reference y₁ … yₘ, fresh draws
-//! of the data, or with the modes the data set is made of. All of them tend to 0 as n, m → ∞ when the two
-//! laws are equal, and smaller is better.
+//! of the data, or with what is known about the data: their modes, their density. Smaller is better. When the
+//! two laws are equal all of them tend to 0 as n, m → ∞, but for `c2st`, an accuracy, which tends to ½, and
+//! `off-support`, a fraction, which tends to a thousandth or 0.
 //!
 //! **The floor.** No finite sample reaches 0: the metric between two *fresh draws of the data*, of the same
 //! sizes n and m as the sets being compared, is what a perfect sampler would score. A caller computes it by
 //! passing a second, independent draw of the data as `samples`, and reads a score only against it. The floor
-//! of `energy` and `mmd` has mean 0, since they are unbiased and may be slightly negative; the floors of
-//! `sliced-w2`, `w2`, `mode-coverage` and `mode-weights` are positive and shrink with n.
+//! of `energy` and `mmd` has mean 0, since they are unbiased and may be slightly negative, and that of `c2st`
+//! has mean ½; the floors of `sliced-w2`, `w2`, `mode-coverage`, `mode-weights` and `kl` are positive and shrink
+//! with n. A floor scatters as the metric does: it is the mean of several pairs of draws, with an interval of
+//! its own (Student, 95 %), as are the means over seeds that are read against it.
 //!
 //! Sums run in an order that depends on the points alone: a result is the same, bit for bit, for any number
 //! of threads. Changing the order of the rows changes no more than the rounding (and, for `mmd` without
-//! explicit bandwidths and more than 1000 reference points, the rows its median is taken over).
+//! explicit bandwidths and more than 1000 reference points, the rows its median is taken over; and for
+//! `c2st` the rows that are held out).
 
 mod assignment;
+mod c2st;
 mod chi_square;
 mod energy;
+mod kl;
+mod known;
 mod mmd;
 mod modes;
+mod off_support;
 mod sliced_wasserstein;
 mod wasserstein;
 
+pub use c2st::C2st;
 pub use energy::Energy;
+pub use kl::Kl;
+pub use known::{Density, Known};
 pub use mmd::Mmd;
 pub use modes::{ModeCoverage, ModeWeights, Modes};
+pub use off_support::OffSupport;
 pub use sliced_wasserstein::SlicedW2;
 pub use wasserstein::W2;
 
@@ -33,16 +45,16 @@ use tweedie_solvers::{Error, Result};
 
 use crate::points::Points;
 
-/// How far samples are from the data; 0 for equal laws, smaller is better.
+/// How far samples are from the data; smaller is better.
 pub trait Metric: Send + Sync + std::fmt::Debug {
     /// The distance of `samples` (n × d) from `reference` (m × d), both finite and of the same dimension d;
-    /// `modes` where the data set knows them.
+    /// `known` is what is known about the data.
     ///
     /// # Errors
     /// [`Error::Shape`] when the dimensions differ or a set has too few points for the metric, and
     /// [`Error::Unsupported`] when a value is not finite, when distances overflow, or when the metric needs
     /// what it was not given.
-    fn measure(&self, samples: &Points, reference: &Points, modes: Option<&Modes>) -> Result<f64>;
+    fn measure(&self, samples: &Points, reference: &Points, known: &Known) -> Result<f64>;
 }
 
 /// An error unless both sets have the same dimension, at least `least` points each, and only finite values.
@@ -100,7 +112,9 @@ fn ordered_sum(n: usize, f: impl Fn(usize) -> f64 + Sync) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::GaussianMixture;
     use tweedie_solvers::Key;
+    use tweedie_solvers::exact::Mixture;
 
     /// `n` normal points of `dim` coordinates with standard deviation `scale`.
     pub(super) fn normal(label: &str, n: usize, dim: usize, scale: f64) -> Points {
@@ -123,13 +137,10 @@ mod tests {
         assert!((a - b).abs() <= tolerance, "{a} and {b} differ by {:e}", (a - b).abs());
     }
 
-    fn modes() -> Modes {
-        let unit = vec![1.0, 0.0, 0.0, 1.0];
-        Modes {
-            weights: vec![0.5; 2],
-            means: vec![vec![0.0; 2], vec![2.0; 2]],
-            covs: vec![unit.clone(), unit],
-        }
+    /// Two unit Gaussians at 0 and (2, 2).
+    fn known() -> Known {
+        let means = vec![vec![0.0; 2], vec![2.0; 2]];
+        Known::of(&GaussianMixture(Mixture::isotropic(vec![0.5; 2], means, 1.0).expect("a mixture")))
     }
 
     /// Every metric, and the points it needs.
@@ -139,18 +150,20 @@ mod tests {
         let kernels: Vec<(Box<dyn Metric>, usize)> = vec![(Box::new(Energy), 2), (Box::new(mmd), 2)];
         let modes: Vec<(Box<dyn Metric>, usize)> =
             vec![(Box::new(ModeCoverage), 1), (Box::new(ModeWeights), 1)];
-        [transport, kernels, modes].into_iter().flatten().collect()
+        let densities: Vec<(Box<dyn Metric>, usize)> =
+            vec![(Box::new(OffSupport), 1), (Box::new(Kl::default()), 1), (Box::new(C2st::default()), 5)];
+        [transport, kernels, modes, densities].into_iter().flatten().collect()
     }
 
     #[test]
     fn what_cannot_be_compared_is_an_error() {
-        let (good, modes) = (normal("good", 9, 2, 1.0), modes());
+        let (good, known) = (normal("good", 9, 2, 1.0), known());
         let mut holed = good.values().to_vec();
         (holed[3], holed[2], holed[16]) = (f64::NAN, f64::INFINITY, f64::NEG_INFINITY);
         let holed = Points::new(2, holed);
         for (m, least) in all() {
             let refusal = |a: &Points, b: &Points| {
-                m.measure(a, b, Some(&modes)).map_err(|e| e.to_string()).expect_err("this was measured")
+                m.measure(a, b, &known).map_err(|e| e.to_string()).expect_err("this was measured")
             };
             assert_eq!(refusal(&normal("good", 9, 3, 1.0), &good), "a sample has shape [3], expected [2]");
             assert_eq!(refusal(&holed, &good), "2 of 9 samples are not finite");
@@ -162,14 +175,21 @@ mod tests {
         }
     }
 
-    /// At 1e200 squares overflow: an error, except for the kernels of `mmd`, which are 0 there.
+    /// At 1e200 squares overflow: an error, except for the kernels of `mmd`, which are 0 there, and for densities and cells.
     #[test]
     fn overflow_is_an_error() -> Result<()> {
-        let (good, modes) = (normal("good", 9, 2, 1.0), modes());
+        let (good, known) = (normal("good", 9, 2, 1.0), known());
         let far = map(&good, |_, v| 1e200 * v);
         for (m, _) in all() {
-            match m.measure(&far, &good, Some(&modes)) {
-                Ok(value) => assert!(format!("{m:?}").starts_with("Mmd") && value > 0.0, "{m:?}: {value}"),
+            match m.measure(&far, &good, &known) {
+                Ok(value) => {
+                    let name = format!("{m:?}");
+                    assert!(
+                        ["Mmd", "Kl", "OffSupport"].iter().any(|n| name.starts_with(n)),
+                        "{m:?}: {value}"
+                    );
+                    assert!(value > 0.5 && value.is_finite(), "{m:?}: {value}");
+                }
                 Err(error) => assert!(error.to_string().ends_with("distances overflow"), "{m:?}: {error}"),
             }
         }
@@ -178,30 +198,30 @@ mod tests {
 
     #[test]
     fn threads_do_not_change_a_bit() {
-        let (x, y, modes) = (normal("x", 400, 2, 1.0), normal("y", 400, 2, 1.3), modes());
+        let (x, y, known) = (normal("x", 400, 2, 1.0), normal("y", 400, 2, 1.3), known());
         let pool = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build().expect("a pool of threads");
         for (m, _) in all() {
-            let on = |n| pool(n).install(|| m.measure(&x, &y, Some(&modes))).expect("a value").to_bits();
+            let on = |n| pool(n).install(|| m.measure(&x, &y, &known)).expect("a value").to_bits();
             assert_eq!(on(1), on(4), "{m:?}");
         }
     }
 
-    /// The order of the rows says nothing, and but for the modes and the bandwidths neither does that of the
-    /// sets.
+    /// The order of the rows says nothing but to `c2st`, and but for the modes and the bandwidths neither does
+    /// that of the sets.
     #[test]
     fn symmetries() -> Result<()> {
-        let (x, y, modes) = (normal("x", 150, 2, 1.0), normal("y", 150, 2, 1.3), modes());
-        for (m, _) in all() {
-            let straight = m.measure(&x, &y, Some(&modes))?;
-            close(m.measure(&reversed(&x), &reversed(&y), Some(&modes))?, straight, 1e-13);
+        let (x, y, known) = (normal("x", 150, 2, 1.0), normal("y", 150, 2, 1.3), known());
+        for (m, _) in all().into_iter().filter(|(m, _)| !format!("{m:?}").starts_with("C2st")) {
+            let straight = m.measure(&x, &y, &known)?;
+            close(m.measure(&reversed(&x), &reversed(&y), &known)?, straight, 1e-13);
         }
         let metrics: [&dyn Metric; 4] =
             [&SlicedW2::default(), &W2, &Energy, &Mmd::new(Some(vec![0.5, 2.0]))?];
         for m in metrics {
-            close(m.measure(&x, &y, None)?, m.measure(&y, &x, None)?, 1e-14);
+            close(m.measure(&x, &y, &known)?, m.measure(&y, &x, &known)?, 1e-14);
         }
-        assert_eq!(metrics[0].measure(&x, &reversed(&x), None)?, 0.0);
-        assert_eq!(metrics[1].measure(&x, &reversed(&x), None)?, 0.0);
+        assert_eq!(metrics[0].measure(&x, &reversed(&x), &known)?, 0.0);
+        assert_eq!(metrics[1].measure(&x, &reversed(&x), &known)?, 0.0);
         Ok(())
     }
 }

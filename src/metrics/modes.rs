@@ -16,7 +16,7 @@
 use tweedie_solvers::{Error, Result};
 
 use super::chi_square::quantile;
-use super::{Metric, check, finite};
+use super::{Known, Metric, check, finite};
 use crate::points::Points;
 
 /// P(|z| ≤ 3) of a standard normal z.
@@ -50,18 +50,18 @@ pub struct ModeCoverage;
 pub struct ModeWeights;
 
 impl Metric for ModeCoverage {
-    fn measure(&self, samples: &Points, reference: &Points, modes: Option<&Modes>) -> Result<f64> {
+    fn measure(&self, samples: &Points, reference: &Points, known: &Known) -> Result<f64> {
         let radius = quantile(samples.dim(), WITHIN);
         let near = |square: f64| square <= radius;
-        let (shares, weights) = shares(samples, reference, modes, near)?;
+        let (shares, weights) = shares(samples, reference, known, near)?;
         let missed = shares.iter().zip(weights).filter(|(share, w)| **share < ENOUGH * WITHIN * **w).count();
         Ok(missed as f64 / shares.len() as f64)
     }
 }
 
 impl Metric for ModeWeights {
-    fn measure(&self, samples: &Points, reference: &Points, modes: Option<&Modes>) -> Result<f64> {
-        let (shares, weights) = shares(samples, reference, modes, |_| true)?;
+    fn measure(&self, samples: &Points, reference: &Points, known: &Known) -> Result<f64> {
+        let (shares, weights) = shares(samples, reference, known, |_| true)?;
         Ok(0.5 * shares.iter().zip(weights).map(|(share, w)| (share - w).abs()).sum::<f64>())
     }
 }
@@ -70,13 +70,11 @@ impl Metric for ModeWeights {
 fn shares<'a>(
     samples: &Points,
     reference: &Points,
-    modes: Option<&'a Modes>,
+    known: &'a Known,
     counts: impl Fn(f64) -> bool,
 ) -> Result<(Vec<f64>, &'a [f64])> {
     check(samples, reference, 1)?;
-    let missing =
-        || Error::Unsupported("this metric needs the modes of the data, which this data set lacks".into());
-    let modes = modes.ok_or_else(missing)?;
+    let modes = known.modes()?;
     let components = components(modes, samples.dim())?;
     let mut sums = vec![0.0; components.len()];
     for x in samples.rows() {
@@ -174,7 +172,8 @@ mod tests {
 
     fn on(metric: &dyn Metric, dim: usize, values: &[f64], modes: &Modes) -> Result<f64> {
         let samples = Points::new(dim, values.to_vec());
-        metric.measure(&samples, &samples.slice(0, 1), Some(modes))
+        let known = Known { modes: Some(modes.clone()), ..Known::default() };
+        metric.measure(&samples, &samples.slice(0, 1), &known)
     }
 
     #[test]
@@ -273,7 +272,7 @@ mod tests {
             Modes { weights: vec![1.0], means: vec![vec![0.0; 2]], covs: vec![vec![1.0, 0.5, 0.4, 1.0]] };
         assert!(refusal(&skew, 2).is_some_and(|e| e.contains("symmetric positive definite")));
         let samples = Points::new(1, vec![0.0]);
-        let error = ModeCoverage.measure(&samples, &samples, None).map_err(|e| e.to_string());
+        let error = ModeCoverage.measure(&samples, &samples, &Known::default()).map_err(|e| e.to_string());
         assert_eq!(
             error.err().as_deref(),
             Some("this metric needs the modes of the data, which this data set lacks")

@@ -13,7 +13,7 @@
 use rayon::prelude::*;
 use tweedie_solvers::{Error, Key, Result};
 
-use super::{Metric, Modes, check, finite};
+use super::{Known, Metric, check, finite};
 use crate::points::Points;
 
 const MOST_PROJECTIONS: usize = 100_000;
@@ -69,7 +69,7 @@ impl SlicedW2 {
 }
 
 impl Metric for SlicedW2 {
-    fn measure(&self, samples: &Points, reference: &Points, _modes: Option<&Modes>) -> Result<f64> {
+    fn measure(&self, samples: &Points, reference: &Points, _known: &Known) -> Result<f64> {
         check(samples, reference, 1)?;
         let squares: Vec<f64> = self
             .directions(samples.dim())
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     fn sliced(x: &Points, y: &Points) -> f64 {
-        SlicedW2::default().measure(x, y, None).expect("a distance")
+        SlicedW2::default().measure(x, y, &Known::default()).expect("a distance")
     }
 
     #[test]
@@ -146,10 +146,10 @@ mod tests {
             let metric = SlicedW2::new(projections, 0)?;
             for c in [0.0, 0.4, 1.0, 3.0] {
                 let expected = f64::abs(c - 1.0) * (mean_square / 2.0).sqrt();
-                close(metric.measure(&map(&x, |_, v| c * v), &x, None)?, expected, 1e-13);
+                close(metric.measure(&map(&x, |_, v| c * v), &x, &Known::default())?, expected, 1e-13);
             }
             let shifted = map(&x, |k, v| v + [3.0, -4.0][k]);
-            close(metric.measure(&x, &reversed(&shifted), None)?, 5.0 / 2f64.sqrt(), 1e-13);
+            close(metric.measure(&x, &reversed(&shifted), &Known::default())?, 5.0 / 2f64.sqrt(), 1e-13);
         }
         Ok(())
     }
@@ -188,7 +188,7 @@ mod tests {
         for t in metric.directions(3) {
             expected += x.rows().map(|row| ((c - 1.0) * dot(row, &t) + dot(&shift, &t)).powi(2)).sum::<f64>();
         }
-        close(metric.measure(&x, &y, None)?, (expected / (60.0 * 128.0)).sqrt(), 1e-13);
+        close(metric.measure(&x, &y, &Known::default())?, (expected / (60.0 * 128.0)).sqrt(), 1e-13);
         assert_ne!(SlicedW2::new(128, 1)?.directions(3), SlicedW2::new(128, 2)?.directions(3));
         Ok(())
     }

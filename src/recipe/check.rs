@@ -4,8 +4,10 @@ use tweedie_solvers::method::Order;
 use tweedie_solvers::noise::Driver;
 use tweedie_solvers::sde::Use;
 
-use super::{ModelSpec, Recipe, coordinates};
+use super::{ModelSpec, Named, Recipe, coordinates};
+use crate::data::Data;
 use crate::error::{Error, Result};
+use crate::metrics::Kl;
 use crate::train::Checkpoint;
 
 impl Recipe {
@@ -37,6 +39,13 @@ impl Recipe {
             }
         }
         for metric in &self.metrics {
+            let neighbours = metric.table.get("neighbours").and_then(toml::Value::as_integer);
+            if let Some(k) = neighbours.filter(|k| (self.samples as i64) < *k) {
+                return Err(Error::Input(format!(
+                    "{}: samples = {}: the metric {} needs {k} samples or more, as many as it has neighbours",
+                    self.file, self.samples, metric.label
+                )));
+            }
             let most = if metric.label == "w2" { 10_000 } else { usize::MAX };
             if self.samples < 2 || self.samples > most {
                 let rule = format!(
@@ -65,6 +74,32 @@ impl Recipe {
                         self.file, metric.label, data.label
                     )));
                 }
+            }
+            self.check_density(data)?;
+        }
+        Ok(())
+    }
+
+    /// Metrics that need the density of the data.
+    fn check_density(&self, data: &Named<dyn Data>) -> Result<()> {
+        let dim = data.it.dim();
+        for metric in &self.metrics {
+            let name = metric.table.get("name").and_then(toml::Value::as_str);
+            let place = format!("{}: the metric {}", self.file, metric.label);
+            if name == Some("kl") && dim > Kl::MOST_DIMENSIONS {
+                return Err(Error::Input(format!(
+                    "{place} takes data of one or two dimensions, and {} has {dim}; use sliced-w2, energy or mmd",
+                    data.label
+                )));
+            }
+            if name == Some("kl") || name == Some("off-support") {
+                if !data.it.continuous() {
+                    return Err(Error::Input(format!(
+                        "{place} needs data with a density, and {} has none; use c2st, sliced-w2, energy or mmd",
+                        data.label
+                    )));
+                }
+                data.it.exact().map_err(|e| Error::Input(format!("{place} on {}: {e}", data.label)))?;
             }
         }
         Ok(())

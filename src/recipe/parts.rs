@@ -117,6 +117,7 @@ pub(super) fn likelihood(s: &Section) -> Result<LikelihoodSpec> {
         steps: s.integer("steps", 100, 1..=1_000_000)? as usize,
         divergence,
         points: s.integer("points", 500, 2..=100_000_000)? as usize,
+        flow_kl: s.boolean("flow-kl", false)?,
     };
     s.finish()?;
     Ok(spec)

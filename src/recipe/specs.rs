@@ -38,6 +38,8 @@ pub struct LikelihoodSpec {
     pub divergence: Divergence,
     /// Held-out points.
     pub points: usize,
+    /// Whether KL(p_ε‖q) is measured, q the law of the flow, where p_ε is known.
+    pub flow_kl: bool,
 }
 
 /// How strong errors are measured.

@@ -29,7 +29,7 @@ use tweedie_solvers::sde::{Edm, Use};
 use super::record::{Label, Record, rate};
 use super::{Model, Place};
 use crate::error::Result;
-use crate::metrics::{Metric, W2};
+use crate::metrics::{Known, Metric, W2};
 use crate::points::Points;
 use crate::recipe::{DecomposeSpec, Distance, Recipe};
 
@@ -169,7 +169,7 @@ fn distance(by: Distance, a: &Points, b: &Points) -> Result<f64> {
         return Ok(f64::NAN);
     }
     Ok(match by {
-        Distance::W2 => W2.measure(a, b, None)?,
+        Distance::W2 => W2.measure(a, b, &Known::default())?,
         Distance::Pairs => {
             let squares = a.values().iter().zip(b.values()).map(|(a, b)| (a - b).powi(2));
             (squares.sum::<f64>() / a.len() as f64).sqrt()

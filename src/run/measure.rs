@@ -12,7 +12,8 @@ use super::record::{DATA, Label, Record};
 use super::{Drawn, Model, Place, densities};
 use crate::data::Data;
 use crate::error::{Error, Result};
-use crate::metrics::Modes;
+use crate::metrics::Known;
+use crate::points::Points;
 use crate::recipe::Recipe;
 use crate::registry::NLL;
 use crate::report::Progress;
@@ -20,26 +21,21 @@ use crate::report::Progress;
 /// At least this many pairs of draws make a floor.
 const FLOORS: u64 = 5;
 
-/// Modes of a data set that is a mixture.
-fn modes(data: &dyn Data) -> Option<Modes> {
-    data.mixture().map(|m| Modes {
-        weights: m.weights().to_vec(),
-        means: m.means().to_vec(),
-        covs: m.covs().to_vec(),
-    })
-}
-
 /// Every metric of one set of samples against a fresh draw of the data of the same size. Where samples are not finite the metric is
 /// not a number, and a row says how many there are.
-pub(super) fn samples(recipe: &Recipe, data: &dyn Data, drawn: &Drawn, label: &Label) -> Result<Vec<Record>> {
+pub(super) fn samples(
+    recipe: &Recipe,
+    (data, known): (&dyn Data, &Known),
+    drawn: &Drawn,
+    label: &Label,
+) -> Result<Vec<Record>> {
     let reference = data.sample(&Key::root(label.seed).branch("reference"), 0, drawn.points.len());
-    let modes = modes(data);
     let mut records = Vec::new();
     for metric in &recipe.metrics {
         let value = if drawn.diverged.is_some() {
             f64::NAN
         } else {
-            metric.it.measure(&drawn.points, &reference, modes.as_ref()).map_err(Error::from)?
+            metric.it.measure(&drawn.points, &reference, known).map_err(Error::from)?
         };
         records.push(label.record(&metric.label, value));
     }
@@ -51,18 +47,17 @@ pub(super) fn samples(recipe: &Recipe, data: &dyn Data, drawn: &Drawn, label: &L
 }
 
 /// The floor of every metric: between two fresh draws of the data of the same size as the samples.
-pub(super) fn floors(recipe: &Recipe, progress: &Progress) -> Result<Vec<Record>> {
+pub(super) fn floors(recipe: &Recipe, known: &[Known], progress: &Progress) -> Result<Vec<Record>> {
     let bar = progress.bar("floors", (recipe.data.len() as u64) * FLOORS);
     let pairs: Vec<(usize, u64)> =
         (0..recipe.data.len()).flat_map(|d| (0..FLOORS).map(move |s| (d, s))).collect();
     let one = |&(d, seed): &(usize, u64)| -> Result<Vec<Record>> {
-        let (data, modes) = (&recipe.data[d].0, modes(&*recipe.data[d].0.it));
+        let (data, known) = (&recipe.data[d].0, &known[d]);
         let key = Key::root(seed).branch("floor");
         let a = data.it.sample(&key.child(0), 0, recipe.samples);
         let b = data.it.sample(&key.child(1), 0, recipe.samples);
         let label = Label { data: data.label.clone(), ..Label::data(seed) };
-        let rows =
-            recipe.metrics.iter().map(|m| Ok(label.record(&m.label, m.it.measure(&a, &b, modes.as_ref())?)));
+        let rows = recipe.metrics.iter().map(|m| Ok(label.record(&m.label, m.it.measure(&a, &b, known)?)));
         let rows = rows.collect::<Result<_>>()?;
         bar.inc(1);
         Ok(rows)
@@ -124,6 +119,16 @@ pub(super) fn likelihoods(recipe: &Recipe, models: &[Vec<Model>], place: &Place<
                     let floor = Label { model: DATA.into(), method: DATA.into(), ..label.clone() };
                     records.push(floor.record("nll-of-the-truth", mean(&truth)));
                     records.push(label.record("nll-gap", nll - mean(&truth)));
+                }
+                if let Some(law) = exact.as_ref().filter(|_| spec.flow_kl && standardise.is_none()) {
+                    // Draws of p_ε, where the flow's density is meant.
+                    let at = sde.it.kernel(span.start);
+                    let noise = key.branch("flow-kl").normals(0, 0, points.len(), points.dim());
+                    let noised = points.values().iter().zip(noise).map(|(x, z)| at.alpha * x + at.sigma * z);
+                    let noised = Points::new(points.dim(), noised.collect());
+                    let found = densities(flow, spec.divergence, &noised, None, &key, place.device)?;
+                    let gaps = noised.rows().zip(&found.log_p).map(|(x, q)| law.log_density(x, at) - q);
+                    records.push(label.record("flow-kl", mean(&gaps.collect::<Vec<_>>())));
                 }
                 bar.inc(1);
             }

@@ -23,6 +23,7 @@ use tweedie_solvers::integrate::sampling_grid;
 
 use crate::error::{Error, Result};
 use crate::files;
+use crate::metrics::Known;
 use crate::points::Points;
 use crate::recipe::Recipe;
 use crate::report::{self, Progress};
@@ -155,6 +156,7 @@ pub fn run(recipe: &Recipe, place: &Place<'_>) -> Result<Outcome> {
     if recipe.save_samples {
         make_dir(&samples_dir)?;
     }
+    let known: Vec<Known> = recipe.data.iter().map(|(data, _)| Known::of(&*data.it)).collect();
     let bar = place.progress.bar("sampling", jobs.len() as u64);
     let timings = Mutex::new(Vec::new());
     let one = |job: &Job| -> Result<(record::Label, Vec<Record>, Drawn)> {
@@ -196,7 +198,7 @@ pub fn run(recipe: &Recipe, place: &Place<'_>) -> Result<Outcome> {
             evals: drawn.evals,
             seed: job.seed,
         };
-        let records = measure::samples(recipe, &*data.it, &drawn, &label)?;
+        let records = measure::samples(recipe, (&*data.it, &known[job.data]), &drawn, &label)?;
         bar.inc(1);
         Ok((label, records, drawn))
     };
@@ -210,7 +212,7 @@ pub fn run(recipe: &Recipe, place: &Place<'_>) -> Result<Outcome> {
         })
     });
     let diverged: Vec<String> = diverged.collect();
-    let mut records: Vec<Record> = measure::floors(recipe, place.progress)?;
+    let mut records: Vec<Record> = measure::floors(recipe, &known, place.progress)?;
     let (mut labels, mut drawn) = (Vec::new(), Vec::new());
     for (label, rows, points) in done {
         records.extend(rows);

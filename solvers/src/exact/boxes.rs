@@ -112,15 +112,15 @@ fn erfcx(z: f64) -> f64 {
 }
 
 /// What a noised interval is at a point: f = Φ-difference, in units where σ = 1.
-struct Side {
+pub(super) struct Side {
     /// ln f.
-    log: f64,
+    pub(super) log: f64,
     /// f′/f.
     slope: f64,
 }
 
 /// The interval [a, b] noised by σ ≥ 0, at x.
-fn side(x: f64, a: f64, b: f64, sigma: f64) -> Side {
+pub(super) fn side(x: f64, a: f64, b: f64, sigma: f64) -> Side {
     if sigma == 0.0 {
         return Side { log: if (a..b).contains(&x) { 0.0 } else { f64::NEG_INFINITY }, slope: 0.0 };
     }
@@ -153,6 +153,14 @@ impl Exact for Boxes {
             out.iter_mut().zip(slopes).for_each(|(o, slope)| *o += r * slope / at.sigma);
         }
         out
+    }
+
+    fn mass(&self, low: &[f64], high: &[f64]) -> Option<f64> {
+        let share = |(a, b): (&Vec<f64>, &Vec<f64>)| -> f64 {
+            let part = |i: usize| (high[i].min(b[i]) - low[i].max(a[i])).max(0.0) / (b[i] - a[i]);
+            (0..a.len()).map(part).product()
+        };
+        Some(self.low.iter().zip(&self.high).map(share).zip(&self.weights).map(|(s, w)| w * s).sum())
     }
 }
 

@@ -9,7 +9,7 @@
 
 use candle_core::{D, Tensor};
 
-use super::{Exact, log_sum_exp};
+use super::{Exact, log_sum_exp, mass};
 use crate::kernel::{Kernel, Target};
 use crate::model::{self, ScoreModel};
 use crate::{Error, Result};
@@ -218,5 +218,14 @@ impl Exact for KernelSum {
             out.iter_mut().zip(x.iter().zip(c)).for_each(|(o, (x, c))| *o -= r * (x - at.alpha * c));
         }
         out
+    }
+
+    fn mass(&self, low: &[f64], high: &[f64]) -> Option<f64> {
+        let finest = &self.levels[0];
+        let one = |c: &[f64]| -> f64 {
+            let sides = c.iter().zip(low.iter().zip(high));
+            sides.map(|(c, (a, b))| mass::interval(*c, self.thickness, *a, *b)).product()
+        };
+        Some(finest.points.chunks_exact(self.dim).zip(&finest.weights).map(|(c, w)| w * one(c)).sum())
     }
 }

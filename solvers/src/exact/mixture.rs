@@ -8,7 +8,7 @@
 use candle_core::{D, Tensor};
 use nalgebra::{DMatrix, SymmetricEigen};
 
-use super::{Exact, log_sum_exp};
+use super::{Exact, log_sum_exp, mass};
 use crate::kernel::{Kernel, Target};
 use crate::model::{self, ScoreModel};
 use crate::{Error, Key, Result};
@@ -284,6 +284,12 @@ impl Exact for Mixture {
             out.iter_mut().zip(pull).for_each(|(o, p)| *o -= r * p);
         }
         out
+    }
+
+    /// Up to two dimensions.
+    fn mass(&self, low: &[f64], high: &[f64]) -> Option<f64> {
+        let parts = self.means.iter().zip(&self.covs).zip(&self.weights);
+        parts.map(|((mean, cov), w)| Some(w * mass::gaussian(mean, cov, low, high)?)).sum()
     }
 }
 

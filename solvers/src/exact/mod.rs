@@ -4,6 +4,7 @@
 
 mod boxes;
 mod kernel_sum;
+mod mass;
 mod mixture;
 
 pub use boxes::Boxes;
@@ -20,6 +21,12 @@ pub trait Exact: ScoreModel + std::fmt::Debug {
 
     /// ∇log p_t(x), D numbers.
     fn score(&self, x: &[f64], at: Kernel) -> Vec<f64>;
+
+    /// P(low ≤ x₀ < high), all D coordinates, for the law before noise is added; to 1e-8. `None` where that has no formula, which is the
+    /// default.
+    fn mass(&self, _low: &[f64], _high: &[f64]) -> Option<f64> {
+        None
+    }
 }
 
 /// ln Σ exp of values, some of which may be −∞.

@@ -32,6 +32,9 @@ fn mean(points: &[(f64, f64)]) -> (f64, f64) {
     (points[0].0, points.iter().map(|p| p.1).sum::<f64>() / points.len() as f64)
 }
 
+/// A title, the parts and the whole at each step count, and a remark.
+type Panel = (String, Vec<(f64, Vec<f64>)>, String);
+
 /// Where the error of each method comes from, one picture for each SDE.
 pub(super) fn parts(recipe: &Recipe, summary: &[Summary], data: &str, dir: &Path) -> Result<()> {
     if recipe.decompose.is_none() {
@@ -41,7 +44,7 @@ pub(super) fn parts(recipe: &Recipe, summary: &[Summary], data: &str, dir: &Path
     let shown: Vec<&str> = names.iter().map(|name| name.trim_start_matches("error-")).collect();
     for sde in &recipe.sdes {
         let here = || summary.iter().filter(|r| r.data == data && r.sde == sde.label);
-        let mut panels: Vec<(String, Vec<(f64, Vec<f64>)>, String)> = Vec::new();
+        let mut panels: Vec<Panel> = Vec::new();
         for method in &recipe.methods {
             for grid in &recipe.grids {
                 let mine = || here().filter(|r| r.method == method.label && r.grid == grid.label);
