@@ -197,6 +197,10 @@ fn noise_that_does_not_reach() {
          5.3 or more"
     );
     assert_eq!(far("name = 've'\nsigma-max = 5.3") + &far("name = 'edm'") + &far("name = 'vp'"), "");
+    // 50·1.1 is 55 but for its rounding, and stays 55.
+    let wider = Empirical::new(Points::new(1, vec![0.0, 52.0]), "own.csv").unwrap();
+    let wider = said(&wider, ["name = 've'", HEUN, UNIFORM], &[5]).concat();
+    assert!(wider.ends_with("set sigma-max to 55 or more"), "{wider}");
     let (sde, law) = (named(&SDES, "name = 'edm'\nsigma-max = 2"), Law::of(&data, None).unwrap());
     let grids = [named(&GRIDS, UNIFORM)];
     let told = |given| {
