@@ -141,8 +141,48 @@ fn like_labels_are_told_apart() {
     let progress = tweedie::report::Progress::default();
     let device = candle_core::Device::Cpu;
     let place = tweedie::run::Place { out: dir.path(), device: &device, resume: false, progress: &progress };
-    let outcome = tweedie::run::run(&recipe, &place).unwrap();
+    let outcome = tweedie::run::run(&recipe, &place, &|_| ()).unwrap();
     // 2 data sets × (heun on 2 grids + rk45).
     assert_eq!(std::fs::read_dir(dir.path().join("samples")).unwrap().count(), 6);
     assert!(outcome.summary.iter().filter(|r| r.method != "data").all(|r| r.seeds == 1));
+}
+
+/// What can be foreseen is said once, before the work, and stands in the manifest; so is what the numbers give.
+#[test]
+fn warnings_are_said_once_and_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let narrow = "weights = [1.0]\nmeans = [[0.0, 0.0]]\ncovs = [[[0.0009, 0.0], [0.0, 0.0009]]]\nname = \"mixture\"\n";
+    let text = format!(
+        "model = \"exact\"\nmethod = [\"euler-maruyama\", \"rk45\"]\nsteps = [20, 50]\nsamples = 20\nfigures = false\nsave-samples = false\n\
+         metrics = \"energy\"\n[data]\n{narrow}"
+    );
+    std::fs::write(dir.path().join("r.toml"), text).unwrap();
+    std::fs::write(dir.path().join("m.toml"), narrow.replace("name = \"mixture\"\n", "")).unwrap();
+    let tweedie = |arguments: &str| {
+        let done = std::process::Command::new(env!("CARGO_BIN_EXE_tweedie"))
+            .args(arguments.split(' '))
+            .current_dir(dir.path())
+            .output()
+            .unwrap();
+        let message = String::from_utf8(done.stderr).unwrap();
+        assert!(done.status.success(), "{message}");
+        message
+    };
+    let euler = "too long for modes of deviation 0.03; take 62 steps or more";
+    let message = tweedie("run r.toml --out run");
+    assert_eq!((message.lines().count(), message.matches(euler).count()), (1, 1), "{message}");
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(dir.path().join("run/manifest.json")).unwrap()).unwrap();
+    let kept: Vec<String> = serde_json::from_value(manifest["warnings"].clone()).unwrap();
+    assert_eq!(message, kept.iter().map(|w| format!("warning: {w}\n")).collect::<String>());
+    let message = tweedie("run r.toml --out two --set steps=[100,200] --set method=\"heun\"");
+    assert!(
+        message.contains("20 samples cannot tell the methods apart by energy; raise samples above 20"),
+        "{message}"
+    );
+    let manifest = std::fs::read_to_string(dir.path().join("two/manifest.json")).unwrap();
+    assert!(manifest.contains("cannot tell the methods apart"));
+    let drawn = tweedie("sample --target m.toml --method euler-maruyama --steps 20 -n 5 --out x.csv");
+    assert!(drawn.starts_with("warning: m.toml, vp, euler-maruyama on uniform-t: at 20 steps"), "{drawn}");
+    assert_eq!((drawn.lines().count(), drawn.matches(euler).count()), (1, 1));
 }

@@ -14,7 +14,7 @@ use super::target::{Source, choose};
 use super::{Machine, must_exist, one_of, say};
 use crate::error::{Error, Result};
 use crate::files::{check_suffix, check_writable, read_points};
-use crate::recipe::PROBES;
+use crate::recipe::{PROBES, Section, one};
 use crate::registry::{GRIDS, METHODS, SDES};
 use crate::run::densities;
 
@@ -75,7 +75,7 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
     }
     must_exist("--points", &a.points)?;
     let method = choose(&METHODS, "method", &a.method)?;
-    let ode = method.ode().ok_or_else(|| {
+    let ode = method.it.ode().ok_or_else(|| {
         Error::Input(format!(
             "--method {}: this method does not solve the probability flow; use euler, heun, rk4, rk45, dopri5 or dop853",
             a.method
@@ -103,14 +103,16 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
     }
     let sde = match (typed_sde, &score.sde) {
         (Some(sde), _) => sde,
-        (None, Some(table)) => SDES.build(&crate::recipe::Section::new("the model", "sde", table.clone()))?,
+        (None, Some(table)) => {
+            one(&Section::new("the model", "sde", table.clone()), |section| SDES.build(section))?
+        }
         (None, None) => choose(&SDES, "sde", "vp")?,
     };
-    let span = sde.span(Use::Likelihood);
+    let span = sde.it.span(Use::Likelihood);
     let grid = if ode.adaptive() {
         Grid::new(vec![span.end, span.start])?
     } else {
-        spacing.grid(&*sde, span, spacing.fixed_steps().unwrap_or(a.steps))?
+        spacing.it.grid(&*sde.it, span, spacing.it.fixed_steps().unwrap_or(a.steps))?
     };
     if grid.first() < span.end {
         let (at, end) = (grid.first(), span.end);
@@ -119,7 +121,7 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
             a.grid
         )));
     }
-    let flow = Flow { problem: Problem { sde: &*sde, model: &*score.model }, method: ode, grid: &grid };
+    let flow = Flow { problem: Problem { sde: &*sde.it, model: &*score.model }, method: ode, grid: &grid };
     let found =
         densities(flow, divergence, &points, score.standardise.as_ref(), &Key::root(a.seed), &device)?;
     let errors = found.standard_error.as_ref();

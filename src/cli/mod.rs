@@ -102,6 +102,11 @@ fn say_wrong(error: &Error) {
     eprintln!("error: {error}");
 }
 
+#[expect(clippy::print_stderr, reason = "the command line prints")]
+fn warn(text: &str) {
+    eprintln!("warning: {text}");
+}
+
 /// Prints a text, unless nobody reads any more (`tweedie list | head`).
 fn say(text: &str) {
     use std::io::Write;

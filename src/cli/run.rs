@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use clap::Args;
 
-use super::{Machine, say};
+use super::{Machine, say, warn};
 use crate::error::{Error, Result};
 use crate::recipe::{ModelSpec, Recipe};
 use crate::report::{Progress, comparisons, tables};
@@ -121,7 +121,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let (recipe, out, device) = arguments.prepare(false)?;
     let progress = Progress::default();
     let place = Place { out: &out, device: &device, resume: arguments.resume, progress: &progress };
-    let outcome = run::run(&recipe, &place)?;
+    let outcome = run::run(&recipe, &place, &warn)?;
     if !recipe.about.is_empty() {
         say(&format!("{}\n", recipe.about));
     }

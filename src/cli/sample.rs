@@ -8,11 +8,12 @@ use tweedie_solvers::dynamics::Problem;
 use tweedie_solvers::integrate::{Finish, sampling_grid};
 
 use super::target::{Source, choose};
-use super::{Machine, must_exist, one_of, say};
+use super::{Machine, must_exist, one_of, say, warn};
 use crate::error::{Error, Result};
 use crate::files::{check_suffix, check_writable, read_points, write_points};
-use crate::recipe::{DRIVERS, DTYPES};
+use crate::recipe::{DRIVERS, DTYPES, Section, one};
 use crate::registry::{GRIDS, METHODS, SDES};
+use crate::run::lore::{Law, Plan, foresee};
 use crate::run::{Target, draw};
 
 #[derive(Debug, Args)]
@@ -74,11 +75,13 @@ pub(super) fn sample(a: &Arguments) -> Result<()> {
     let score = a.source.open(&device)?;
     let sde = match (typed_sde, &score.sde) {
         (Some(sde), _) => sde,
-        (None, Some(table)) => SDES.build(&crate::recipe::Section::new("the model", "sde", table.clone()))?,
+        (None, Some(table)) => {
+            one(&Section::new("the model", "sde", table.clone()), |section| SDES.build(section))?
+        }
         (None, None) => choose(&SDES, "sde", "vp")?,
     };
-    let steps = spacing.fixed_steps().unwrap_or(a.steps);
-    let grid = sampling_grid(&*sde, &*spacing, &*method, steps)?;
+    let steps = spacing.it.fixed_steps().unwrap_or(a.steps);
+    let grid = sampling_grid(&*sde.it, &*spacing.it, &*method.it, steps)?;
     let start = a.init.as_ref().map(|path| {
         let points = read_points(path)?;
         let dim = score.model.dim();
@@ -93,16 +96,21 @@ pub(super) fn sample(a: &Arguments) -> Result<()> {
     });
     let start = start.transpose()?;
     let count = start.as_ref().map_or(a.count, crate::points::Points::len);
+    if let Some(target) = &score.target {
+        let (methods, grids) = (std::slice::from_ref(&method), std::slice::from_ref(&spacing));
+        let plan = Plan { methods, grids, steps: &[steps], given: a.init.is_some() };
+        foresee(&a.source.name(), &Law::of(target, None)?, &sde, plan)?.iter().for_each(|text| warn(text));
+    }
     let finish = if a.denoise { Finish::Denoise } else { Finish::Stop };
-    let problem = Problem { sde: &*sde, model: &*score.model };
-    let target = Target { problem, method: &*method, grid: &grid, finish, driver };
+    let problem = Problem { sde: &*sde.it, model: &*score.model };
+    let target = Target { problem, method: &*method.it, grid: &grid, finish, driver };
     let drawn = draw(target, &Key::root(a.seed), count, start.as_ref(), (&device, dtype))?;
     let points = score.standardise.as_ref().map_or_else(|| drawn.points.clone(), |s| s.undo(&drawn.points));
     write_points(&a.out, &points, None)?;
     say(&format!("{count} samples in {}, {:.1} evaluations of the model each", a.out.display(), drawn.evals));
     if let Some((bad, step)) = drawn.diverged {
         let at =
-            if method.adaptive() { String::new() } else { format!(", the first after step {}", step + 1) };
+            if method.it.adaptive() { String::new() } else { format!(", the first after step {}", step + 1) };
         return Err(Error::Run(format!(
             "{bad} of {count} samples are not finite{at}; take more steps, or a grid with shorter steps near the data"
         )));

@@ -10,9 +10,9 @@ use tweedie_solvers::exact::Mixture;
 use tweedie_solvers::model::ScoreModel;
 
 use super::must_exist;
-use crate::data::Standardise;
+use crate::data::{GaussianMixture, Standardise};
 use crate::error::{Error, Result};
-use crate::recipe::{Section, override_key};
+use crate::recipe::{Named, Section, one, override_key};
 use crate::registry::Shelf;
 use crate::train::Checkpoint;
 
@@ -27,9 +27,10 @@ pub(super) struct Source {
     target: Option<PathBuf>,
 }
 
-/// A score with the coordinates that it works in, and the SDE that it was trained under.
+/// A score with the coordinates that it works in, and the SDE that it was trained under or the target that it is of.
 pub(super) struct Score {
     pub(super) model: Box<dyn ScoreModel>,
+    pub(super) target: Option<GaussianMixture>,
     pub(super) standardise: Option<Standardise>,
     pub(super) sde: Option<Table>,
 }
@@ -43,16 +44,23 @@ struct File {
 }
 
 impl Source {
+    /// What the score is called in sentences: the path.
+    pub(super) fn name(&self) -> String {
+        self.target.as_ref().or(self.model.as_ref()).map_or_else(String::new, |p| p.display().to_string())
+    }
+
     pub(super) fn open(&self, device: &Device) -> Result<Score> {
         if let Some(dir) = &self.model {
             must_exist("--model", dir)?;
             let found = Checkpoint::load(dir)?;
             let model = Box::new(found.network(device)?);
-            return Ok(Score { model, standardise: found.standardise, sde: Some(found.sde) });
+            return Ok(Score { model, target: None, standardise: found.standardise, sde: Some(found.sde) });
         }
         let path =
             self.target.as_ref().ok_or_else(|| Error::Input("give --model DIR or --target FILE".into()))?;
-        Ok(Score { model: Box::new(mixture(path)?), standardise: None, sde: None })
+        let target = mixture(path)?;
+        let model = Box::new(target.clone());
+        Ok(Score { model, target: Some(GaussianMixture(target)), standardise: None, sde: None })
     }
 }
 
@@ -69,8 +77,8 @@ fn mixture(path: &Path) -> Result<Mixture> {
 }
 
 /// A choice as typed: `heun`, or `rk45:rtol=1e-3,atol=1e-3`; options are read as in a recipe.
-pub(super) fn choose<T: ?Sized>(shelf: &Shelf<T>, flag: &'static str, typed: &str) -> Result<Box<T>> {
-    shelf.build(&Section::new(format!("--{flag}"), flag, parse(flag, typed)?))
+pub(super) fn choose<T: ?Sized>(shelf: &Shelf<T>, flag: &'static str, typed: &str) -> Result<Named<T>> {
+    one(&Section::new(format!("--{flag}"), flag, parse(flag, typed)?), |section| shelf.build(section))
 }
 
 /// The table of a choice as typed.

@@ -61,6 +61,11 @@ impl Data for Checkerboard {
     fn entropy(&self) -> Option<f64> {
         Some(8f64.ln() + 2.0 * self.scale.ln())
     }
+
+    /// Of a uniform on a side, scale/√12.
+    fn narrowest(&self) -> Option<f64> {
+        Some(self.scale / 12f64.sqrt())
+    }
 }
 
 #[cfg(test)]

@@ -73,6 +73,13 @@ pub trait Data: Send + Sync + std::fmt::Debug {
         mixture::entropy(self.mixture()?)
     }
 
+    /// The narrowest deviation s of the law: of a mixture the square root of the least eigenvalue of any covariance, of a curve its
+    /// thickness, of a board a square's per coordinate. `None` for points, which have no width.
+    fn narrowest(&self) -> Option<f64> {
+        let curve = self.curve().map(|c| c.noise);
+        curve.or_else(|| self.mixture().map(Mixture::narrowest))
+    }
+
     /// The curve behind the points, for those that have one.
     fn curve(&self) -> Option<&Curve> {
         None

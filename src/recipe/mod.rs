@@ -261,7 +261,11 @@ pub fn coordinates(data: &dyn Data, standardise: bool) -> Result<(Option<Standar
     Ok(if standardise { (Some(fitted), 1.0) } else { (None, mean_square.sqrt()) })
 }
 
-fn one<T: ?Sized>(section: &Section, build: impl Fn(&Section) -> Result<Box<T>>) -> Result<Named<T>> {
+/// The one thing that a section describes.
+///
+/// # Errors
+/// Those of `build`.
+pub fn one<T: ?Sized>(section: &Section, build: impl Fn(&Section) -> Result<Box<T>>) -> Result<Named<T>> {
     let it = build(section)?;
     Ok(Named { label: section.label(), table: section.resolved(), it })
 }

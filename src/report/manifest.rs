@@ -23,6 +23,8 @@ pub struct Manifest {
     recipe: toml::Table,
     device: &'static str,
     threads: usize,
+    /// What was said on stderr before the work and after it.
+    warnings: Vec<String>,
     /// Seconds since 1970.
     started: u64,
     finished: bool,
@@ -60,8 +62,8 @@ fn packages() -> BTreeMap<String, String> {
 const FILE: &str = "manifest.json";
 
 impl Manifest {
-    /// The record of a run that begins now.
-    pub fn begin(recipe: &Recipe, device: &Device) -> Self {
+    /// The record of a run that begins now, with what was foreseen.
+    pub fn begin(recipe: &Recipe, device: &Device, warnings: Vec<String>) -> Self {
         Self {
             program: "tweedie",
             version: env!("CARGO_PKG_VERSION"),
@@ -70,6 +72,7 @@ impl Manifest {
             recipe: recipe.table.clone(),
             device: crate::device::name(device),
             threads: rayon::current_num_threads(),
+            warnings,
             started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
             finished: false,
             seconds: None,
@@ -88,11 +91,12 @@ impl Manifest {
             .map_err(|e| Error::Input(format!("{}: the file cannot be written ({e})", path.display())))
     }
 
-    /// Writes it as finished, with the times after training, after sampling and at the end.
+    /// Writes it as finished, with what the numbers gave to say, and the times after training, after sampling and at the end.
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn finish(mut self, out: &Path, at: [Duration; 3]) -> Result<()> {
+    pub fn finish(mut self, out: &Path, warnings: Vec<String>, at: [Duration; 3]) -> Result<()> {
+        self.warnings.extend(warnings);
         let [trained, sampled, end] = at.map(|d| d.as_secs_f64());
         self.finished = true;
         self.seconds = Some(Seconds {

@@ -77,7 +77,7 @@ fn cell(r: &Summary) -> String {
     if r.mean.is_nan() {
         return "diverged".to_owned();
     }
-    let mark = if r.floor_high.is_some_and(|high| r.mean <= high) { "·" } else { " " };
+    let mark = if r.at_floor() { "·" } else { " " };
     format!("{}{mark}", spread(r.mean, r.high.map(|h| h - r.mean)))
 }
 

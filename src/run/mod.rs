@@ -4,6 +4,7 @@ mod decompose;
 mod density;
 mod draw;
 mod excess;
+pub mod lore;
 mod measure;
 mod models;
 mod paired;
@@ -141,13 +142,15 @@ pub fn file_name(label: &str) -> String {
     name
 }
 
-/// Everything that a recipe says.
+/// Everything that a recipe says. `warn` is told of numbers that cannot come out well, before the work and after it; see [`lore`].
 ///
 /// # Errors
 /// If training, sampling or writing fails; what was written so far stays.
-pub fn run(recipe: &Recipe, place: &Place<'_>) -> Result<Outcome> {
+pub fn run(recipe: &Recipe, place: &Place<'_>, warn: &dyn Fn(&str)) -> Result<Outcome> {
     let start = Instant::now();
-    let manifest = report::Manifest::begin(recipe, place.device);
+    let foreseen = lore::warnings(recipe)?;
+    foreseen.iter().for_each(|text| warn(text));
+    let manifest = report::Manifest::begin(recipe, place.device, foreseen);
     manifest.write(place.out)?;
     let models = train_all(recipe, place)?;
     let trained = start.elapsed();
@@ -254,7 +257,9 @@ pub fn run(recipe: &Recipe, place: &Place<'_>) -> Result<Outcome> {
     }
     let timings = timings.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     report::write_timings(place.out, timings)?;
-    manifest.finish(place.out, [trained, sampled, start.elapsed()])?;
+    let seen = lore::indistinct(recipe, &summary);
+    seen.iter().for_each(|text| warn(text));
+    manifest.finish(place.out, seen, [trained, sampled, start.elapsed()])?;
     Ok(Outcome { records, summary, paired, diverged, runs: jobs.len() })
 }
 

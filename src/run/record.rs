@@ -123,6 +123,13 @@ pub struct Summary {
     pub floor_high: Option<f64>,
 }
 
+impl Summary {
+    /// Whether the mean is not above the upper end of the floor's own interval: more samples, not more steps, would tell it apart.
+    pub fn at_floor(&self) -> bool {
+        self.floor_high.is_some_and(|high| self.mean <= high)
+    }
+}
+
 /// Means over seeds, in the order in which combinations first appear.
 pub fn summarise(records: &[Record]) -> Vec<Summary> {
     let mut order: Vec<Vec<&Record>> = Vec::new();

@@ -129,6 +129,11 @@ impl Mixture {
         &self.covs
     }
 
+    /// The least standard deviation of any component along any direction.
+    pub fn narrowest(&self) -> f64 {
+        self.variances.iter().flatten().copied().fold(f64::INFINITY, f64::min).sqrt()
+    }
+
     /// Points `first .. first + count`, row-major: point i depends on the key and on i alone.
     pub fn sample(&self, key: &Key, first: u64, count: usize) -> Vec<f64> {
         let picks = key.branch("component").uniforms(0, first, count);

@@ -42,6 +42,10 @@ impl Method for EulerMaruyama {
         Some(steps)
     }
 
+    fn euler(&self) -> Option<f64> {
+        Some(self.lambda)
+    }
+
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {
         Ok(Box::new(Maruyama(Reverse { problem, lambda: self.lambda })))
     }

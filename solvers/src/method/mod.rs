@@ -71,6 +71,11 @@ pub trait Method: Send + Sync + Debug {
         false
     }
 
+    /// λ, for those whose steps are Euler–Maruyama's on the reverse SDE with this noise level.
+    fn euler(&self) -> Option<f64> {
+        None
+    }
+
     /// The ODE method behind it, for those that solve the probability flow.
     fn ode(&self) -> Option<&dyn OdeMethod> {
         None

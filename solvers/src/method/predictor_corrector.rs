@@ -47,6 +47,10 @@ impl Method for PredictorCorrector {
         Ok(Box::new(Pair { predictor: self.predictor.stepper(problem)?, corrector: self.corrector, problem }))
     }
 
+    fn euler(&self) -> Option<f64> {
+        self.predictor.euler()
+    }
+
     fn couples_batch(&self) -> bool {
         self.predictor.couples_batch() || self.corrector.couples_batch()
     }

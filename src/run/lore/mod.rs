@@ -1,0 +1,282 @@
+//! What those who have run it before would say about a recipe: sentences about numbers that cannot come out well. They are no errors
+//! and change nothing. Each names the data, the SDE, what was measured, the threshold, and what to change; what it proposes was tried.
+
+mod euler;
+mod law;
+
+use toml::{Table, Value};
+use tweedie_solvers::Result;
+use tweedie_solvers::grid::Spacing;
+use tweedie_solvers::method::Method;
+use tweedie_solvers::sde::{LinearSde, Span, Use};
+
+use super::record::{DATA, Summary};
+use crate::recipe::{ModelSpec, Named, Recipe, Section, coordinates};
+use crate::registry::SDES;
+use crate::train::Checkpoint;
+use euler::{Euler, STABLE};
+
+pub use law::Law;
+
+/// KL(p_T ‖ prior) in nats beyond which samples start from another law than the noised data's.
+const START: f64 = 0.01;
+
+/// The most noise at ε, as a fraction of the narrowest deviation: it widens a mode by √(1 + ¼), 12 %.
+const BLUR: f64 = 0.5;
+
+/// How samples are drawn: everything beside the data and the SDE.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan<'a> {
+    /// Methods.
+    pub methods: &'a [Named<dyn Method>],
+    /// Grids.
+    pub grids: &'a [Named<dyn Spacing>],
+    /// Step counts, for grids that do not fix theirs.
+    pub steps: &'a [usize],
+    /// Whether samples start from points that are given, not from the prior.
+    pub given: bool,
+}
+
+/// The sentences about a recipe, before anything is computed.
+///
+/// # Errors
+/// If a model directory cannot be read, or coordinates or a grid cannot be made.
+pub fn warnings(recipe: &Recipe) -> crate::Result<Vec<String>> {
+    let plan = Plan { methods: &recipe.methods, grids: &recipe.grids, steps: &recipe.steps, given: false };
+    let saved = match &recipe.model {
+        ModelSpec::Saved(path) => Checkpoint::load(path)?.standardise,
+        _ => None,
+    };
+    let mut out = Vec::new();
+    for (data, standardise) in &recipe.data {
+        let map = match recipe.model {
+            ModelSpec::Mlp { .. } if *standardise => coordinates(&*data.it, true)?.0,
+            _ => saved.clone(),
+        };
+        let law = Law::of(&*data.it, map.as_ref())?;
+        for sde in &recipe.sdes {
+            out.extend(foresee(&data.label, &law, sde, plan)?);
+        }
+    }
+    Ok(out)
+}
+
+/// The sentences about samples of one data set under one SDE: one for each property, and one for each method and grid.
+///
+/// # Errors
+/// Those of the grids.
+pub fn foresee(data: &str, law: &Law, sde: &Named<dyn LinearSde>, plan: Plan<'_>) -> Result<Vec<String>> {
+    let place = if law.standardised { " in standardised coordinates" } else { "" };
+    let about = format!("{data}{place}, {}", sde.label);
+    let mut out = Vec::new();
+    for span in spans(&*sde.it, plan)? {
+        let start = (!plan.given).then(|| [prior(law, sde, span.end), reach(law, sde, span.end)]);
+        let found = start.into_iter().flatten().chain([blur(law, sde, span.start)]);
+        out.extend(found.flatten().map(|what| format!("{about}: {what}")));
+    }
+    for method in plan.methods {
+        let Some((lambda, narrowest)) = method.it.euler().zip(law.narrowest) else { continue };
+        let euler = Euler { sde: &*sde.it, lambda, narrowest };
+        for grid in plan.grids {
+            let found = too_long(euler, &*grid.it, plan.steps)?;
+            out.extend(found.map(|what| format!("{about}, {} on {}: {what}", method.label, grid.label)));
+        }
+    }
+    Ok(out)
+}
+
+/// The spans of the grids, each once: all but explicit ones have the SDE's.
+fn spans(sde: &dyn LinearSde, plan: Plan<'_>) -> Result<Vec<Span>> {
+    let mut out = Vec::new();
+    for grid in plan.grids {
+        let made = grid.it.grid(sde, sde.span(Use::Sampling), grid.it.fixed_steps().unwrap_or(1))?;
+        let span = Span { start: made.last(), end: made.first() };
+        if !out.contains(&span) {
+            out.push(span);
+        }
+    }
+    Ok(out)
+}
+
+/// (α/σ)² at t.
+fn ratio(sde: &dyn LinearSde, t: f64) -> f64 {
+    (2.0 * sde.kernel(t).log_snr()).exp()
+}
+
+/// The noised data at T are not the prior.
+fn prior(law: &Law, sde: &Named<dyn LinearSde>, end: f64) -> Option<String> {
+    let nats = law.divergence(ratio(&*sde.it, end));
+    if nats <= START {
+        return None;
+    }
+    let whole = sde.it.span(Use::Sampling).end;
+    let change = if end < whole {
+        format!("start the grid at t = {}", short(whole))
+    } else {
+        let good = |sde: &dyn LinearSde| law.divergence(ratio(sde, sde.span(Use::Sampling).end)) <= START;
+        let found = remedy(sde, &["sigma-max", "beta-max"], RAISE, good);
+        found.unwrap_or_else(|| "bring the data nearer to mean 0 and deviation 1".into())
+    };
+    Some(format!(
+        "at t = {}, where samplers start, the data with noise are {} nats or more from the prior N(0, {}² I), above {START}; {change}",
+        short(end),
+        short(nats),
+        short(sde.it.kernel(end).sigma)
+    ))
+}
+
+/// What is left of the noise at ε widens the narrowest mode.
+fn blur(law: &Law, sde: &Named<dyn LinearSde>, start: f64) -> Option<String> {
+    let narrowest = law.narrowest?;
+    let left = |sde: &dyn LinearSde, t| (-sde.kernel(t).log_snr()).exp();
+    let noise = left(&*sde.it, start);
+    if noise <= BLUR * narrowest {
+        return None;
+    }
+    let whole = sde.it.span(Use::Sampling).start;
+    let change = if start > whole {
+        format!("end the grid at t = {}", short(whole))
+    } else {
+        let good = |sde: &dyn LinearSde| left(sde, sde.span(Use::Sampling).start) <= BLUR * narrowest;
+        let found = remedy(sde, &["epsilon", "sigma-min"], 1.0 / RAISE, good);
+        found.unwrap_or_else(|| "take another SDE".into())
+    };
+    Some(format!(
+        "ε = {} adds noise {} to modes of deviation {}, above half of it; {change}",
+        short(start),
+        short(noise),
+        short(narrowest)
+    ))
+}
+
+/// Where α = 1, σ(T) is below the largest distance between points (Song & Ermon 2020, technique 1): noise of this size does not
+/// carry a sample from one mode to another.
+fn reach(law: &Law, sde: &Named<dyn LinearSde>, end: f64) -> Option<String> {
+    let k = sde.it.kernel(end);
+    if k.alpha != 1.0 || k.sigma >= law.extent {
+        return None;
+    }
+    let whole = sde.it.span(Use::Sampling).end;
+    let change = if end < whole && sde.it.kernel(whole).sigma >= law.extent {
+        format!("start the grid at t = {}", short(whole))
+    } else {
+        let found = remedy(sde, &["sigma-max"], RAISE, |sde| sde.prior() >= law.extent);
+        found.unwrap_or_else(|| "scale the data down".into())
+    };
+    Some(format!(
+        "σ = {} at t = {}, where samplers start, is below {}, the largest distance between {} points; {change}",
+        short(k.sigma),
+        short(end),
+        short(law.extent),
+        law::PAIRED
+    ))
+}
+
+/// Steps of Euler–Maruyama that are too long, by step count.
+fn too_long(euler: Euler<'_>, grid: &dyn Spacing, steps: &[usize]) -> Result<Option<String>> {
+    let counts = grid.fixed_steps().map_or_else(|| steps.to_vec(), |n| vec![n]);
+    let mut bad = Vec::new();
+    for n in counts {
+        let (value, t) = euler.worst(&grid.grid(euler.sde, euler.sde.span(Use::Sampling), n)?)?;
+        if value > STABLE {
+            bad.push((n, value, t));
+        }
+    }
+    let Some(&(most, ..)) = bad.iter().max_by_key(|b| b.0) else { return Ok(None) };
+    let (_, value, t) = bad.iter().copied().fold(bad[0], |a, b| if b.1 > a.1 { b } else { a });
+    let change = match grid.fixed_steps() {
+        Some(_) => format!("put more nodes about t = {}", short(t)),
+        None => euler.enough(grid, most)?.map_or_else(
+            || "take a grid with shorter steps near the data".into(),
+            |n| format!("take {n} steps or more"),
+        ),
+    };
+    let counts: Vec<String> = bad.iter().map(|b| b.0.to_string()).collect();
+    Ok(Some(format!(
+        "at {} steps h (a + ½ (1 + λ²) g²/v) reaches {} at t = {}, above {STABLE}, so steps are too long for modes of deviation {}; {change}",
+        listed(&counts),
+        short(value),
+        short(t),
+        short(euler.narrowest)
+    )))
+}
+
+/// The factor between one try of an option and the next.
+const RAISE: f64 = 1.1;
+
+/// A sentence's end that names an option of the SDE and a value, to two digits, at which all is `good`: the first of the options that
+/// has one, and its value nearest to the present one up to 10 %.
+fn remedy(
+    sde: &Named<dyn LinearSde>,
+    options: &[&str],
+    factor: f64,
+    good: impl Fn(&dyn LinearSde) -> bool,
+) -> Option<String> {
+    options.iter().find_map(|&option| {
+        let now = sde.table.get(option)?;
+        let mut value = now.as_float().or_else(|| now.as_integer().map(|n| n as f64))?;
+        let mut table: Table = sde.table.clone();
+        // 1.1²⁰⁰ = 2e8: beyond that the option does not help.
+        let found = (0..200).find_map(|_| {
+            let unit = 10f64.powf((value * factor).log10().floor() - 1.0);
+            let digits = value * factor / unit;
+            // What is two digits up to rounding stays.
+            value = unit * if factor > 1.0 { (digits - 1e-9).ceil() } else { (digits + 1e-9).floor() };
+            table.insert(option.to_owned(), Value::Float(value));
+            let made = SDES.build(&Section::new("", "sde", table.clone())).ok()?;
+            good(&*made).then_some(value)
+        })?;
+        let more = if factor > 1.0 { "more" } else { "less" };
+        Some(format!("set {option} to {} or {more}", short(found)))
+    })
+}
+
+/// The sentences about what a run measured: where every mean of two or more is at the floor.
+pub fn indistinct(recipe: &Recipe, summary: &[Summary]) -> Vec<String> {
+    let mut out = Vec::new();
+    for (data, _) in &recipe.data {
+        for sde in &recipe.sdes {
+            let flat = |metric: &str| {
+                let mine = |r: &&Summary| {
+                    r.data == data.label && r.sde == sde.label && r.metric == metric && r.method != DATA
+                };
+                let rows: Vec<&Summary> = summary.iter().filter(mine).collect();
+                rows.len() > 1 && rows.iter().all(|r| r.at_floor())
+            };
+            let metrics = recipe.metrics.iter().map(|m| m.label.clone()).filter(|label| flat(label));
+            let metrics: Vec<String> = metrics.collect();
+            if !metrics.is_empty() {
+                out.push(format!(
+                    "{}, {}: every mean is at the floor, so {n} samples cannot tell the methods apart by {}; raise samples above {n}",
+                    data.label,
+                    sde.label,
+                    listed(&metrics),
+                    n = recipe.samples
+                ));
+            }
+        }
+    }
+    out
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(words: &[String]) -> String {
+    match words {
+        [most @ .., last] if !most.is_empty() => format!("{} and {last}", most.join(", ")),
+        _ => words.concat(),
+    }
+}
+
+/// Three significant digits: 0.0105, 6.18, 1e38.
+fn short(x: f64) -> String {
+    let powers = format!("{x:.2e}");
+    let rounded: f64 = powers.parse().unwrap_or(x);
+    if rounded == 0.0 || (1e-4..1e6).contains(&rounded.abs()) {
+        rounded.to_string()
+    } else {
+        format!("{rounded:e}")
+    }
+}
+
+#[cfg(test)]
+mod tests;
