@@ -183,6 +183,45 @@ fn recipes_with_mistakes() {
         bench.refuses(&["run", path.to_str().unwrap()], parts);
         std::fs::remove_file(path).unwrap();
     }
+    let many = "steps = [8, 16]\nmethod = \"heun\"\n";
+    for (extra, parts) in [
+        (
+            "[decompose]\nreference-steps = 20",
+            &["decompose.reference-steps = 20", "twice the largest of steps or more, 32"][..],
+        ),
+        ("[decompose]\ndistance = \"w1\"", &["decompose.distance = \"w1\"", "`w2`"]),
+        ("[decompose]\nsamples = 1", &["decompose.samples = 1", "from 2 to 10000"]),
+        ("[decompose]\nsample = 9", &["decompose.sample", "`samples`"]),
+        ("[strong]", &["[strong] needs noise = \"brownian\""]),
+        ("noise = \"brown\"", &["noise = \"brown\"", "independent, brownian"]),
+        ("seed = [0, 1]\n[paired]\nbaseline = \"huen\"", &["paired.baseline = \"huen\"", "`heun`"]),
+        ("seed = [0, 1]\n[paired]", &["paired.baseline must be given"]),
+        ("[paired]\nbaseline = \"heun\"", &["[paired] compares two methods or more over two seeds"]),
+        ("[likelihood]\nflow-kl = 1", &["likelihood.flow-kl = 1", "true or false"]),
+    ] {
+        let path = bench.write("r.toml", format!("{exact}{many}{extra}"));
+        bench.refuses(&["run", path.to_str().unwrap()], parts);
+        std::fs::remove_file(path).unwrap();
+    }
+    for (methods, parts) in [
+        ("[\"heun\", \"langevin\"]", &["[decompose]", "langevin", "leave it out"][..]),
+        ("\"rk45\"", &["[decompose]", "chooses its own steps"]),
+    ] {
+        let path = bench.write("r.toml", format!("{exact}method = {methods}\n[decompose]"));
+        bench.refuses(&["run", path.to_str().unwrap()], parts);
+        std::fs::remove_file(path).unwrap();
+    }
+    let path = bench.write(
+        "r.toml",
+        "data = { name = \"two-moons\", standardise = true }\nmethod = \"heun\"\n[decompose]",
+    );
+    bench.refuses(&["run", path.to_str().unwrap()], &["[decompose]", "standardise of two-moons"]);
+    let explicit = "grid = { name = \"explicit\", times = [1.0, 0.1] }\nmethod = \"heun\"\n[decompose]";
+    let path = bench.write("r.toml", format!("{exact}{explicit}"));
+    bench.refuses(
+        &["run", path.to_str().unwrap()],
+        &["[decompose] needs grids of any number of steps", "explicit"],
+    );
     let path = bench.write("r.toml", exact);
     bench.refuses(&["train", path.to_str().unwrap()], &["nothing to train"]);
     bench.refuses(

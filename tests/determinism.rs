@@ -39,16 +39,14 @@ fn samples_do_not_depend_on_how_many_are_drawn() {
         let (few, many) = if entry.name.starts_with("dop") { (3, 7) } else { (30, 260) };
         let grid = sampling_grid(&vp, &UniformLogSnr, &*method, 6).unwrap();
         let problem = Problem { sde: &vp, model: &net };
-        let target = Target {
-            problem,
-            method: &*method,
-            grid: &grid,
-            finish: Finish::Denoise,
-            driver: Driver::Independent,
+        let run = |n, driver| {
+            let target = Target { problem, method: &*method, grid: &grid, finish: Finish::Denoise, driver };
+            draw(target, &Key::root(3), n, None, (&Device::Cpu, DType::F32)).unwrap().points
         };
-        let run = |n| draw(target, &Key::root(3), n, None, (&Device::Cpu, DType::F32)).unwrap().points;
-        assert_eq!(run(many).slice(0, few), run(few), "{}", entry.name);
-        assert!(run(few).values().iter().all(|v| v.is_finite()));
+        for driver in [Driver::Independent, Driver::Brownian] {
+            assert_eq!(run(many, driver).slice(0, few), run(few, driver), "{} {driver:?}", entry.name);
+            assert!(run(few, driver).values().iter().all(|v| v.is_finite()));
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod adaptive;
 mod cli;
 mod convergence;
 mod determinism;
+mod errors;
 mod flow_reference;
 mod langevin;
 mod layering;

@@ -147,3 +147,51 @@ impl Against<'_> {
         Ok((wrong / terms, whole / terms))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::TwoMoons;
+    use tweedie_solvers::Result;
+    use tweedie_solvers::kernel::Target;
+    use tweedie_solvers::sde::Vp;
+
+    /// What is exact, times a number, plus another one.
+    #[derive(Debug)]
+    struct Off(Box<dyn Exact>, f64, f64);
+
+    impl ScoreModel for Off {
+        fn dim(&self) -> usize {
+            2
+        }
+
+        fn target(&self) -> Target {
+            self.0.target()
+        }
+
+        fn raw(&self, x: &Tensor, at: &[Kernel]) -> Result<Tensor> {
+            Ok(self.0.raw(x, at)?.affine(self.1, self.2)?)
+        }
+    }
+
+    /// A network that is off by c everywhere has the excess c² at every level, one that says 0 that of the zero network.
+    #[test]
+    fn excess_is_that_of_the_noise() {
+        let data = TwoMoons::default();
+        let (exact, vp, device) = (data.exact().unwrap(), Vp::default(), Device::Cpu);
+        let against = |model: &Off, at: &[Kernel], count| {
+            let against = Against { model, exact: &*exact, data: &data, device: &device };
+            against.at(at, &Key::root(1), count).unwrap()
+        };
+        let (off, nothing) = (Off(data.exact().unwrap(), 1.0, 0.3), Off(data.exact().unwrap(), 0.0, 0.0));
+        for t in times(&vp) {
+            let (excess, zero) = against(&off, &[vp.kernel(t)], 600);
+            assert!((excess - 0.09).abs() < 1e-12 && zero > 0.0, "{t} {excess}");
+            let (all, zero) = against(&nothing, &[vp.kernel(t)], 600);
+            assert_eq!(all, zero);
+        }
+        assert_eq!(times(&vp).len(), LEVELS);
+        // The loss ε̂² of N(0, I) noise alone is 1 per dimension where nothing is left of the data.
+        assert!((against(&nothing, &[vp.kernel(1.0)], 5000).0 - 1.0).abs() < 0.05);
+    }
+}

@@ -149,6 +149,31 @@ fn other_figures_survive_bad_values() {
     curve(&folder.stem(), "t", &[]).unwrap();
     folder.check();
 
+    let bad = BAD.map(|v| (v, v));
+    levels(
+        &folder.stem(),
+        "t",
+        "y",
+        &[("a".to_owned(), vec![(0.0, 1.0), (1.0, 0.1)]), ("b".to_owned(), bad.to_vec())],
+    )
+    .unwrap();
+    folder.check();
+    levels(&folder.stem(), "t", "y", &[]).unwrap();
+    folder.check();
+
+    let points = vec![
+        (8.0, vec![0.1, 0.2, 0.25]),
+        (16.0, BAD[..3].to_vec()),
+        (32.0, vec![0.0, 0.0, 0.0]),
+        (64.0, vec![0.1, 0.1, 0.1]),
+    ];
+    let panel = PartsPanel { title: "heun", points, note: "slope −2".to_owned() };
+    let empty = PartsPanel { title: "", points: vec![], note: String::new() };
+    parts(&folder.stem(), "t", &["solver", "prior", "total"], &[panel, empty]).unwrap();
+    assert!(folder.check().contains("slope −2"));
+    parts(&folder.stem(), "t", &["total"], &[]).unwrap();
+    folder.check();
+
     let paths = [vec![[0.0, 0.0], [f64::NAN, 0.0], [1.0, 1.0], [1e300, 1.0]], vec![[2.0, 2.0]], Vec::new()];
     let panel = TrajectoryPanel { title: "", paths: &paths };
     trajectories(&folder.stem(), "t", &[panel, TrajectoryPanel { title: "x", paths: &[] }]).unwrap();
