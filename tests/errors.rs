@@ -104,10 +104,10 @@ fn strong_errors_are_those_of_the_affine_maps() {
             square += ((coarse.gain - fine.gain) * vp.kernel(1.0).sigma).powi(2);
             let parts: Vec<f64> = finest.steps().map(tweedie_solvers::clock::Step::root_dt).collect();
             let each = 256 / n;
-            for (i, step) in grid.steps().enumerate().take(coarse.noise.len()) {
-                for j in i * each..(i + 1) * each {
-                    square += (coarse.noise[i] * parts[j] / step.root_dt() - fine.noise[j]).powi(2);
-                }
+            let finer = parts.chunks(each).zip(fine.noise.chunks(each));
+            for ((step, coarse), (parts, fine)) in grid.steps().zip(&coarse.noise).zip(finer) {
+                let gaps = parts.iter().zip(fine).map(|(h, g)| (coarse * h / step.root_dt() - g).powi(2));
+                square += gaps.sum::<f64>();
             }
             let got = value(&outcome, "vp", name, Some(n), STRONG);
             assert!((got / square.sqrt() - 1.0).abs() < 0.056, "{name} {n}: {got} {}", square.sqrt());
