@@ -1,6 +1,7 @@
-//! The order of convergence of every registered method that declares one, on Gaussian data with ε = 1e-2: of the law, from the error at
-//! N and 2N steps, and of the path, from the distance between N and 2N steps on the same Brownian path. Nothing is sampled in these.
-//! One check more samples paths of a mixture. Methods that choose their own steps are held to the flow's closed form instead.
+//! The order of convergence of every registered method that declares one, with ε = 1e-2. Deterministic methods: from the distances between N, 2N
+//! and 4N steps on two skew modes. Methods with noise: of the law, from the error at 2N and 4N steps on Gaussian data, and of the path, from
+//! the distances between N, 2N and 4N steps on one Brownian path; nothing is sampled in these. One check more samples paths of a mixture.
+//! Methods that choose their own steps are held to the flow's closed form instead.
 
 use candle_core::{DType, Device, Tensor};
 use tweedie_solvers::Key;
@@ -14,19 +15,41 @@ use tweedie_solvers::noise::{self, Brownian, Stream};
 use tweedie_solvers::sde::{LinearSde, Span, SubVp, Ve, Vp};
 
 use super::affine::{Affine, distance, gaussian, law};
+use super::scores::skew;
 use super::{Job, Row, near, section, zero};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::recipe::Section;
 use crate::registry::METHODS;
 
 const SPAN: Span = Span { start: 1e-2, end: 1.0 };
 const WITHIN: f64 = 0.1;
 
+/// Options that change the order, or how it is reached.
+const OPTIONS: [(&str, &str); 16] = [
+    ("euler-maruyama", "lambda = 0.5"),
+    ("ddim", "eta = 1.0"),
+    ("ddim", "eta = 0.5"),
+    ("dpm-solver-3m", "difference = \"exact\""),
+    ("dpmpp-3m", "difference = \"exact\""),
+    ("dpmpp-2m", "second = \"heun\""),
+    ("dpmpp-2m-sde", "second = \"heun\""),
+    ("unipc", "order = 1"),
+    ("unipc", "order = 3"),
+    ("unipc", "variant = \"bh1\""),
+    ("unipc", "variant = \"vary-coeff\""),
+    ("unipc", "variant = \"exact\", prediction = \"noise\""),
+    ("unipc", "corrector = false"),
+    ("lms", "order = 1"),
+    ("lms", "order = 2"),
+    ("lms", "order = 3"),
+];
+
 pub(super) fn jobs() -> Vec<Job> {
     let mut jobs: Vec<Job> = vec![Box::new(sampled)];
-    for name in METHODS.names() {
+    let plain = METHODS.names().map(|name| (name, ""));
+    for (name, options) in plain.chain(OPTIONS) {
         for sde in ["vp", "ve", "sub-vp"] {
-            jobs.push(Box::new(move || of(name, sde)));
+            jobs.push(Box::new(move || of(name, options, sde)));
         }
     }
     jobs
@@ -41,8 +64,13 @@ fn sde(name: &str) -> Result<Box<dyn LinearSde>> {
     })
 }
 
-fn of(name: &'static str, sde_name: &str) -> Result<Vec<Row>> {
-    let (method, sde) = (METHODS.build(&section(name))?, sde(sde_name)?);
+fn of(name: &'static str, options: &str, sde_name: &str) -> Result<Vec<Row>> {
+    let mut table = section(name).table().clone();
+    let more: toml::Table =
+        format!("of = {{ {options} }}").parse().map_err(|e| Error::Run(format!("{options}: {e}")))?;
+    table.extend(more.into_iter().filter_map(|(_, v)| v.try_into::<toml::Table>().ok()).flatten());
+    let section = Section::new("verify", "", table);
+    let (method, sde) = (METHODS.build(&section)?, sde(sde_name)?);
     if method.adaptive() {
         return adaptive(name, sde_name, &*sde);
     }
@@ -51,37 +79,77 @@ fn of(name: &'static str, sde_name: &str) -> Result<Vec<Row>> {
         Order::Stochastic { weak, strong } => (weak, Some(strong)),
         Order::None => return Ok(vec![]),
     };
-    let model = gaussian()?;
-    let problem = Problem { sde: &*sde, model: &model };
-    // Deterministic methods have two rows however many steps; of the others VE's shows its order late.
-    let n = match (strong, sde_name) {
-        (None, _) if order < 3 => 1024,
-        (Some(_), "ve") => 512,
-        _ => 256,
-    };
     let mut rows = Vec::new();
     for spacing in [&UniformT as &dyn Spacing, &UniformLogSnr] {
-        let runs = |n: usize| -> Result<(Grid, Affine)> {
-            let grid = spacing.grid(&*sde, SPAN, n)?;
-            let map = Affine::of(problem, &*method, &grid)?;
-            Ok((grid, map))
-        };
-        let (coarse, fine) = (runs(n)?, runs(2 * n)?);
-        let (start, target) = (law(&*sde, coarse.0.first()), law(&*sde, coarse.0.last()));
-        let error = |(_, map): &(Grid, Affine)| distance(map.carry(start), target);
-        let place = format!("{name} on {sde_name}, {spacing:?}");
+        let place = format!("{} on {sde_name}, {spacing:?}", section.label());
         let Some(strong) = strong else {
-            let slope = (error(&coarse) / error(&fine)).log2();
+            let slope = deterministic(&*method, &*sde, spacing, order)?;
             rows.push(near(format!("{place}: order"), f64::from(order), slope, WITHIN));
             continue;
         };
-        let finest = runs(4 * n)?;
-        let slope = (error(&fine) / error(&finest)).log2();
-        rows.push(near(format!("{place}: weak order"), f64::from(order), slope, WITHIN));
-        let slope = (apart(&coarse, &fine, start) / apart(&fine, &finest, start)).log2();
-        rows.push(near(format!("{place}: strong order"), strong, slope, WITHIN));
+        let [weak, path] = stochastic(&*method, &*sde, spacing, order > 1 || sde_name == "ve")?;
+        rows.push(near(format!("{place}: weak order"), f64::from(order), weak, WITHIN));
+        if strong_on(spacing) {
+            rows.push(near(format!("{place}: strong order"), strong, path, WITHIN));
+        }
     }
     Ok(rows)
+}
+
+/// log₂ |x_N − x_2N|/|x_2N − x_4N| over 16 paths of two skew modes.
+fn deterministic(method: &dyn Method, sde: &dyn LinearSde, spacing: &dyn Spacing, order: u8) -> Result<f64> {
+    let model = skew()?;
+    let sigma = sde.kernel(SPAN.end).sigma;
+    let end = |n: usize| -> Result<Tensor> {
+        let grid = graded(&spacing.grid(sde, SPAN, n)?)?;
+        let x = noise::prior(&Key::root(0), sigma, (0, 16, 2), (&Device::Cpu, DType::F64))?;
+        let mut stepper = method.stepper(Problem { sde, model: &model })?;
+        Ok(integrate(&mut *stepper, x, &grid, &Stream::new(&Key::root(0), 0), &mut ())?)
+    };
+    let n = match order {
+        1 => 512,
+        2 => 2048,
+        3 => 1024,
+        _ => 800,
+    };
+    let (coarse, fine, finest) = (end(n)?, end(2 * n)?, end(4 * n)?);
+    let apart =
+        |a: &Tensor, b: &Tensor| Ok::<_, Error>((a - b)?.sqr()?.sum_all()?.to_scalar::<f64>()?.sqrt());
+    Ok((apart(&coarse, &fine)? / apart(&fine, &finest)?).log2())
+}
+
+/// The grid with its first step cut into thirteen, of which the first is 1/4096 of it and the others double: multistep methods start with low
+/// orders, and a start this short leaves the order of the method itself.
+fn graded(grid: &Grid) -> Result<Grid> {
+    let [first, second] = [grid.times()[0], grid.times()[1]];
+    let cut = (1..=12).rev().map(|j| first + (second - first) * 0.5f64.powi(j));
+    Ok(Grid::new(std::iter::once(first).chain(cut).chain(grid.times()[1..].iter().copied()).collect())?)
+}
+
+/// Orders of the law and of the path on N(1, 0.5²), where samplers are affine; `late` where they show at many steps only.
+fn stochastic(
+    method: &dyn Method,
+    sde: &dyn LinearSde,
+    spacing: &dyn Spacing,
+    late: bool,
+) -> Result<[f64; 2]> {
+    let model = gaussian()?;
+    let runs = |n: usize| -> Result<(Grid, Affine)> {
+        let grid = spacing.grid(sde, SPAN, n)?;
+        let map = Affine::of(Problem { sde, model: &model }, method, &grid)?;
+        Ok((grid, map))
+    };
+    let n = if late { 512 } else { 256 };
+    let (coarse, fine, finest) = (runs(n)?, runs(2 * n)?, runs(4 * n)?);
+    let (start, target) = (law(sde, SPAN.end), law(sde, SPAN.start));
+    let error = |(_, map): &(Grid, Affine)| distance(map.carry(start), target);
+    let weak = (error(&fine) / error(&finest)).log2();
+    Ok([weak, (apart(&coarse, &fine, start) / apart(&fine, &finest, start)).log2()])
+}
+
+/// Where the order of paths is measured: in equal steps of t, exponential integrators show it at far more steps than these.
+fn strong_on(spacing: &dyn Spacing) -> bool {
+    format!("{spacing:?}") == format!("{UniformLogSnr:?}")
 }
 
 /// √E|x_N − x_2N|² on one Brownian path: a coarse normal is z = (√h₁ z₁ + √h₂ z₂)/√h of the two finer ones.

@@ -3,13 +3,19 @@
 //! To add one: a file here with the update it performs and its source, and a line in the registry of the workshop.
 
 mod ancestral;
+mod ddim;
 mod dopri;
 mod euler_maruyama;
+mod exponential;
+mod in_sigma;
 mod langevin;
+mod multistep;
 mod predictor_corrector;
 mod reverse_diffusion;
 mod rk45;
 mod runge_kutta;
+mod single_step;
+mod unipc;
 mod visited;
 
 use std::fmt::Debug;
@@ -17,13 +23,19 @@ use std::fmt::Debug;
 use candle_core::Tensor;
 
 pub use ancestral::Ancestral;
+pub use ddim::Ddim;
 pub use dopri::{Coupling, Dopri, Order as DopriOrder};
 pub use euler_maruyama::{EulerMaruyama, Maruyama};
+pub use exponential::Form;
+pub use in_sigma::InSigma;
 pub use langevin::{AnnealedLangevin, Langevin, Norm, Rule};
+pub use multistep::{Multistep, Second, Third};
 pub use predictor_corrector::PredictorCorrector;
 pub use reverse_diffusion::ReverseDiffusion;
 pub use rk45::Rk45;
 pub use runge_kutta::RungeKutta;
+pub use single_step::SingleStep;
+pub use unipc::{UniPc, Variant};
 
 use crate::Result;
 use crate::clock::Step;

@@ -1,0 +1,214 @@
+//! The shelf of samplers, by family.
+
+use tweedie_solvers::method::{
+    Ancestral, AnnealedLangevin, Coupling, Ddim, Dopri, DopriOrder, EulerMaruyama, Flow, Form, InSigma,
+    Langevin, Method, Multistep, Norm, PredictorCorrector, ReverseDiffusion, Rk45, Rule, RungeKutta, Second,
+    SingleStep, Third, UniPc, Variant,
+};
+
+use super::{Entry, Shelf};
+use crate::error::Result;
+use crate::recipe::Section;
+
+/// Samplers.
+pub const METHODS: Shelf<dyn Method> = Shelf {
+    what: "method",
+    elsewhere: &[],
+    entries: &[
+        Entry {
+            name: "euler-maruyama",
+            about: "Euler–Maruyama on the reverse SDE with noise level lambda",
+            build: |s| Ok(Box::new(EulerMaruyama::new(s.number("lambda", 1.0)?).map_err(|e| s.wrap(e))?)),
+        },
+        Entry {
+            name: "reverse-diffusion",
+            about: "reverse-diffusion predictor of the score-SDE paper",
+            build: |_| Ok(Box::new(ReverseDiffusion)),
+        },
+        Entry {
+            name: "ancestral",
+            about: "ancestral sampling (DDPM, SMLD), posterior variance",
+            build: |_| Ok(Box::new(Ancestral)),
+        },
+        Entry {
+            name: "predictor-corrector",
+            about: "any predictor, then Langevin corrections at every node",
+            build: predictor_corrector,
+        },
+        Entry {
+            name: "langevin",
+            about: "annealed Langevin dynamics alone (NCSN)",
+            build: |s| Ok(Box::new(AnnealedLangevin(langevin(s)?))),
+        },
+        Entry {
+            name: "euler",
+            about: "Euler on the probability flow",
+            build: |_| Ok(Box::new(Flow(RungeKutta::EULER))),
+        },
+        Entry {
+            name: "heun",
+            about: "Heun on the probability flow",
+            build: |_| Ok(Box::new(Flow(RungeKutta::HEUN))),
+        },
+        Entry {
+            name: "rk4",
+            about: "classical Runge–Kutta on the probability flow",
+            build: |_| Ok(Box::new(Flow(RungeKutta::RK4))),
+        },
+        Entry {
+            name: "ddim",
+            about: "DDIM with noise level eta; Euler in σ/α, DPM-Solver-1 at eta = 0",
+            build: |s| Ok(Box::new(Ddim::new(s.number("eta", 0.0)?).map_err(|e| s.wrap(e))?)),
+        },
+        Entry {
+            name: "dpm-solver-2s",
+            about: "DPM-Solver-2, single step, noise prediction",
+            build: |s| single_step(s, Form::Noise, 2),
+        },
+        Entry {
+            name: "dpm-solver-3s",
+            about: "DPM-Solver-3, single step, noise prediction",
+            build: |s| single_step(s, Form::Noise, 3),
+        },
+        Entry {
+            name: "dpmpp-2s",
+            about: "DPM-Solver++(2S), single step, data prediction",
+            build: |s| single_step(s, Form::Data, 2),
+        },
+        Entry {
+            name: "dpmpp-3s",
+            about: "DPM-Solver++(3S), single step, data prediction",
+            build: |s| single_step(s, Form::Data, 3),
+        },
+        Entry {
+            name: "dpm-solver-2m",
+            about: "DPM-Solver-2, multistep, noise prediction",
+            build: |s| Ok(Box::new(multistep(s, Form::Noise, 2, "midpoint")?)),
+        },
+        Entry {
+            name: "dpm-solver-3m",
+            about: "DPM-Solver-3, multistep, noise prediction",
+            build: |s| Ok(Box::new(multistep(s, Form::Noise, 3, "midpoint")?)),
+        },
+        Entry {
+            name: "dpmpp-2m",
+            about: "DPM-Solver++(2M), multistep, data prediction",
+            build: |s| Ok(Box::new(multistep(s, Form::Data, 2, "midpoint")?)),
+        },
+        Entry {
+            name: "dpmpp-3m",
+            about: "DPM-Solver++(3M), multistep, data prediction",
+            build: |s| Ok(Box::new(multistep(s, Form::Data, 3, "midpoint")?)),
+        },
+        Entry {
+            name: "dpmpp-2m-sde",
+            about: "DPM-Solver++(2M) on the SDE with noise level eta",
+            build: |s| noisy_multistep(s, 2, "midpoint"),
+        },
+        Entry {
+            name: "dpmpp-3m-sde",
+            about: "DPM-Solver++(3M) on the SDE with noise level eta",
+            build: |s| noisy_multistep(s, 3, "heun"),
+        },
+        Entry { name: "unipc", about: "UniPC, multistep predictor and corrector", build: unipc },
+        Entry {
+            name: "edm-heun",
+            about: "Heun in σ/α (EDM's sampler without churn)",
+            build: |_| Ok(Box::new(InSigma::HEUN)),
+        },
+        Entry {
+            name: "dpm-2",
+            about: "midpoint rule at the geometric middle of σ/α (k-diffusion)",
+            build: |_| Ok(Box::new(InSigma::DPM2)),
+        },
+        Entry {
+            name: "lms",
+            about: "linear multistep in σ/α, exact for its nodes (k-diffusion)",
+            build: |s| {
+                let order = s.integer("order", 4, 1..=4)? as usize;
+                Ok(Box::new(InSigma::lms(order).map_err(|e| s.wrap(e))?))
+            },
+        },
+        Entry {
+            name: "rk45",
+            about: "adaptive Dormand–Prince on the flow, steps per sample, any device",
+            build: |s| {
+                let (rtol, atol) = tolerances(s)?;
+                Ok(Box::new(Flow(Rk45::new(rtol, atol).map_err(|e| s.wrap(e))?)))
+            },
+        },
+        Entry {
+            name: "dopri5",
+            about: "adaptive Dormand–Prince 5(4) of ode_solvers, f64 on the CPU",
+            build: |s| dopri(s, DopriOrder::Five),
+        },
+        Entry {
+            name: "dop853",
+            about: "adaptive Dormand–Prince 8(5,3) of ode_solvers, f64 on the CPU",
+            build: |s| dopri(s, DopriOrder::Eight),
+        },
+    ],
+};
+
+fn single_step(s: &Section, form: Form, order: usize) -> Result<Box<dyn Method>> {
+    Ok(Box::new(SingleStep::new(form, order).map_err(|e| s.wrap(e))?))
+}
+
+fn multistep(s: &Section, form: Form, order: usize, second: &str) -> Result<Multistep> {
+    let second = s.choice("second", &[("midpoint", Second::Midpoint), ("heun", Second::Heun)], second)?;
+    let third = if order < 3 {
+        Third::Published
+    } else {
+        s.choice("difference", &[("published", Third::Published), ("exact", Third::Exact)], "published")?
+    };
+    Multistep::new(form, order, second, third).map_err(|e| s.wrap(e))
+}
+
+fn noisy_multistep(s: &Section, order: usize, second: &str) -> Result<Box<dyn Method>> {
+    let plain = multistep(s, Form::Data, order, second)?;
+    Ok(Box::new(plain.noisy(s.number("eta", 1.0)?).map_err(|e| s.wrap(e))?))
+}
+
+fn unipc(s: &Section) -> Result<Box<dyn Method>> {
+    let variants = [
+        ("bh1", Variant::Bh1),
+        ("bh2", Variant::Bh2),
+        ("vary-coeff", Variant::VaryCoeff),
+        ("exact", Variant::Exact),
+    ];
+    let order = s.integer("order", 2, 1..=6)? as usize;
+    let form = s.choice("prediction", &[("data", Form::Data), ("noise", Form::Noise)], "data")?;
+    let (variant, corrector) = (s.choice("variant", &variants, "bh2")?, s.boolean("corrector", true)?);
+    Ok(Box::new(UniPc::new(form, order, variant, corrector).map_err(|e| s.wrap(e))?))
+}
+
+fn predictor_corrector(s: &Section) -> Result<Box<dyn Method>> {
+    let predictor = METHODS.build(&s.nested("predictor", "reverse-diffusion")?)?;
+    Ok(Box::new(PredictorCorrector::new(predictor, langevin(s)?).map_err(|e| s.wrap(e))?))
+}
+
+fn tolerances(s: &Section) -> Result<(f64, f64)> {
+    Ok((s.number("rtol", 1e-5)?, s.number("atol", 1e-5)?))
+}
+
+fn dopri(s: &Section, order: DopriOrder) -> Result<Box<dyn Method>> {
+    let (rtol, atol) = tolerances(s)?;
+    let coupling =
+        s.choice("coupling", &[("sample", Coupling::Sample), ("batch", Coupling::Batch)], "sample")?;
+    Ok(Box::new(Flow(Dopri::new(order, rtol, atol, coupling).map_err(|e| s.wrap(e))?)))
+}
+
+fn langevin(s: &Section) -> Result<Langevin> {
+    let rule = match s.optional("step-size", "set by snr")? {
+        Some(size) => {
+            s.excluded(&["snr", "norm"], "be left out where step-size is given")?;
+            Rule::Fixed(size)
+        }
+        None => {
+            let names = [("kernel", Norm::Kernel), ("batch", Norm::Batch), ("sample", Norm::Sample)];
+            Rule::Snr { snr: s.number("snr", 0.16)?, norm: s.choice("norm", &names, "kernel")? }
+        }
+    };
+    let corrections = s.integer("corrections", 1, 1..=10_000)? as usize;
+    Langevin::new(rule, corrections).map_err(|e| s.wrap(e))
+}
