@@ -46,7 +46,7 @@ fn scores(c: &mut Criterion) {
     group.bench_function("mixture of 8", |b| b.iter(|| mixture.raw(&x, &at).unwrap()));
     group.bench_function("noise", |b| {
         let stream = Stream::new(&Key::root(0), 0);
-        b.iter(|| stream.normal(Step { index: 3, from: 0.5, to: 0.4 }, 0, &x).unwrap());
+        b.iter(|| stream.normal(Step { index: 3, of: 9, from: 0.5, to: 0.4 }, 0, &x).unwrap());
     });
     group.finish();
 }
@@ -61,7 +61,7 @@ fn steps(c: &mut Criterion) {
         let stream = Stream::new(&Key::root(0), 0);
         group.bench_function(entry.name, |b| {
             let mut stepper = method.stepper(Problem { sde: &vp, model: &net }).unwrap();
-            b.iter(|| stepper.step(&x, Step { index: 0, from: 0.5, to: 0.49 }, &stream).unwrap());
+            b.iter(|| stepper.step(&x, Step { index: 0, of: 9, from: 0.5, to: 0.49 }, &stream).unwrap());
         });
     }
     group.finish();

@@ -26,7 +26,7 @@ impl Ode for Tangled {
 fn solve(method: &dyn OdeMethod, from: f64, to: f64) -> (usize, Vec<f64>) {
     let ode = Tangled::default();
     let start = Tensor::new(&[[1.0, 0.5]], &Device::Cpu).unwrap();
-    let end = method.advance(&ode, &start, Step { index: 0, from, to }).unwrap();
+    let end = method.advance(&ode, &start, Step { index: 0, of: 1, from, to }).unwrap();
     (ode.0.into_inner(), end.flatten_all().unwrap().to_vec1().unwrap())
 }
 

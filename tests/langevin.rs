@@ -16,7 +16,7 @@ fn chain(sde: &dyn LinearSde, t: f64, model: &Mixture, rule: Rule, rounds: usize
     let start = key.normals(0, 0, rows, model.dim());
     let mut x = Tensor::from_vec(start, (rows, model.dim()), &Device::Cpu).unwrap();
     for index in 0..rounds {
-        let step = Step { index, from: t, to: t };
+        let step = Step { index, of: usize::MAX, from: t, to: t };
         x = langevin.correct(Problem { sde, model }, &x, step, &Stream::new(&key, 0)).unwrap();
     }
     x

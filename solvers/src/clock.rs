@@ -7,6 +7,8 @@ use crate::{Error, Result};
 pub struct Step {
     /// The number of the step in its grid, from 0.
     pub index: usize,
+    /// How many steps the grid has.
+    pub of: usize,
     /// The time it starts at.
     pub from: f64,
     /// The time it ends at.
@@ -76,7 +78,7 @@ impl Grid {
 
     /// The steps in order.
     pub fn steps(&self) -> impl Iterator<Item = Step> + '_ {
-        self.0.windows(2).enumerate().map(|(index, w)| Step { index, from: w[0], to: w[1] })
+        self.0.windows(2).enumerate().map(|(index, w)| Step { index, of: self.len(), from: w[0], to: w[1] })
     }
 
     /// The same nodes in the opposite order.
@@ -94,7 +96,7 @@ mod tests {
     fn a_grid_is_its_intervals() {
         let grid = Grid::new(vec![1.0, 0.6, 0.1]).unwrap();
         let steps: Vec<Step> = grid.steps().collect();
-        assert_eq!(steps[1], Step { index: 1, from: 0.6, to: 0.1 });
+        assert_eq!(steps[1], Step { index: 1, of: 2, from: 0.6, to: 0.1 });
         assert_eq!((grid.len(), grid.first(), grid.last()), (2, 1.0, 0.1));
         assert_eq!(steps.iter().map(|s| s.dt()).sum::<f64>(), 0.1 - 1.0);
         assert!((steps[1].root_dt().powi(2) - 0.5).abs() < 1e-15);

@@ -179,7 +179,7 @@ mod tests {
         let (path, like) =
             (Brownian::new(&key, 0, 1.0), Tensor::zeros((50, 3), DType::F64, &Device::Cpu).unwrap());
         let increment = |from: f64, to: f64| -> Vec<f64> {
-            let step = Step { index: 7, from, to };
+            let step = Step { index: 7, of: 9, from, to };
             let z = path.normal(step, 0, &like).unwrap();
             (z * step.root_dt()).unwrap().flatten_all().unwrap().to_vec1().unwrap()
         };
@@ -193,7 +193,7 @@ mod tests {
         let small = increment(1e-3, 1e-3 - 1e-9);
         let size = (small.iter().map(|v| v * v).sum::<f64>() / 150.0 / 1e-9).sqrt();
         assert!((0.7..1.3).contains(&size), "{size}");
-        let (step, other) = (Step { index: 2, from: 0.5, to: 0.4 }, Stream::new(&key, 0));
+        let (step, other) = (Step { index: 2, of: 9, from: 0.5, to: 0.4 }, Stream::new(&key, 0));
         let vec = |t: Tensor| t.flatten_all().unwrap().to_vec1::<f64>().unwrap();
         assert_eq!(vec(path.normal(step, 1, &like).unwrap()), vec(other.normal(step, 1, &like).unwrap()));
     }

@@ -1,9 +1,9 @@
 //! The shelf of samplers, by family.
 
 use tweedie_solvers::method::{
-    Ancestral, AnnealedLangevin, Coupling, Ddim, Dopri, DopriOrder, EulerMaruyama, Flow, Form, InSigma,
-    Langevin, Method, Multistep, Norm, PredictorCorrector, ReverseDiffusion, Rk45, Rule, RungeKutta, Second,
-    SingleStep, Third, UniPc, Variant,
+    Adams, Ancestral, AnnealedLangevin, Coupling, Ddim, DeisTab, Dopri, DopriOrder, EulerMaruyama, Flow,
+    Form, InSigma, Langevin, Method, Multistep, Norm, PredictorCorrector, ReverseDiffusion, Rk45, Rule,
+    RungeKutta, Second, SingleStep, Third, UniPc, Variant,
 };
 
 use super::{Entry, Shelf};
@@ -81,6 +81,14 @@ pub const METHODS: Shelf<dyn Method> = Shelf {
             build: |s| single_step(s, Form::Data, 3),
         },
         Entry {
+            name: "res",
+            about: "refined exponential solver, single step, data prediction",
+            build: |s| {
+                let order = s.integer("order", 2, 2..=3)? as usize;
+                Ok(Box::new(SingleStep::res(order).map_err(|e| s.wrap(e))?))
+            },
+        },
+        Entry {
             name: "dpm-solver-2m",
             about: "DPM-Solver-2, multistep, noise prediction",
             build: |s| Ok(Box::new(multistep(s, Form::Noise, 2, "midpoint")?)),
@@ -124,11 +132,22 @@ pub const METHODS: Shelf<dyn Method> = Shelf {
         Entry {
             name: "lms",
             about: "linear multistep in σ/α, exact for its nodes (k-diffusion)",
+            build: |s| adams(s, Adams::Exact),
+        },
+        Entry {
+            name: "ipndm",
+            about: "Adams–Bashforth of equal steps in σ/α, whatever the steps are",
+            build: |s| adams(s, Adams::Equal),
+        },
+        Entry {
+            name: "ipndm-v",
+            about: "Adams–Bashforth of the steps as they are in σ/α",
             build: |s| {
-                let order = s.integer("order", 4, 1..=4)? as usize;
-                Ok(Box::new(InSigma::lms(order).map_err(|e| s.wrap(e))?))
+                let weights = [("exact", Adams::Exact), ("diff-sampler", Adams::DiffSampler)];
+                adams(s, s.choice("weights", &weights, "exact")?)
             },
         },
+        Entry { name: "deis", about: "DEIS: tAB in t, ρAB and ρRK in σ/α", build: deis },
         Entry {
             name: "rk45",
             about: "adaptive Dormand–Prince on the flow, steps per sample, any device",
@@ -152,6 +171,28 @@ pub const METHODS: Shelf<dyn Method> = Shelf {
 
 fn single_step(s: &Section, form: Form, order: usize) -> Result<Box<dyn Method>> {
     Ok(Box::new(SingleStep::new(form, order).map_err(|e| s.wrap(e))?))
+}
+
+fn adams(s: &Section, weights: Adams) -> Result<Box<dyn Method>> {
+    let order = s.integer("order", 4, 1..=4)? as usize;
+    Ok(Box::new(InSigma::multistep(order, weights).map_err(|e| s.wrap(e))?))
+}
+
+fn deis(s: &Section) -> Result<Box<dyn Method>> {
+    let forms = ["tab", "rho-ab", "rho-heun", "rho-kutta", "rho-rk4"].map(|name| (name, name));
+    Ok(match s.choice("form", &forms, "tab")? {
+        "rho-heun" => Box::new(InSigma::tableau(RungeKutta::HEUN)),
+        "rho-kutta" => Box::new(InSigma::tableau(RungeKutta::KUTTA)),
+        "rho-rk4" => Box::new(InSigma::tableau(RungeKutta::RK4)),
+        form => {
+            let degree = s.integer("degree", 3, 0..=3)? as usize;
+            if form == "tab" {
+                Box::new(DeisTab::new(degree).map_err(|e| s.wrap(e))?)
+            } else {
+                Box::new(InSigma::multistep(degree + 1, Adams::Exact).map_err(|e| s.wrap(e))?)
+            }
+        }
+    })
 }
 
 fn multistep(s: &Section, form: Form, order: usize, second: &str) -> Result<Multistep> {

@@ -83,7 +83,7 @@ fn batch() -> Result<Vec<Row>> {
         let langevin = Langevin::new(Rule::Snr { snr, norm: Norm::Batch }, 1)?;
         let mut x = Tensor::from_vec(key.normals(0, 0, rows, 2), (rows, 2), &Device::Cpu)?;
         for index in 0..(4.0 / (snr * snr)) as usize {
-            let step = Step { index, from: TIME, to: TIME };
+            let step = Step { index, of: usize::MAX, from: TIME, to: TIME };
             x = langevin.correct(Problem { sde: &vp, model: &model }, &x, step, &Stream::new(&key, 0))?;
         }
         let variance = x.sqr()?.mean_all()?.to_scalar::<f64>()?;

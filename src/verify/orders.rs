@@ -25,7 +25,7 @@ const SPAN: Span = Span { start: 1e-2, end: 1.0 };
 const WITHIN: f64 = 0.1;
 
 /// Options that change the order, or how it is reached.
-const OPTIONS: [(&str, &str); 16] = [
+const OPTIONS: &[(&str, &str)] = &[
     ("euler-maruyama", "lambda = 0.5"),
     ("ddim", "eta = 1.0"),
     ("ddim", "eta = 0.5"),
@@ -42,12 +42,24 @@ const OPTIONS: [(&str, &str); 16] = [
     ("lms", "order = 1"),
     ("lms", "order = 2"),
     ("lms", "order = 3"),
+    ("ipndm", "order = 1"),
+    ("ipndm-v", "weights = \"diff-sampler\""),
+    ("ipndm-v", "weights = \"diff-sampler\", order = 3"),
+    ("deis", "degree = 1"),
+    ("deis", "degree = 2"),
+    ("deis", "form = \"rho-heun\""),
+    ("deis", "form = \"rho-kutta\""),
+    ("deis", "form = \"rho-rk4\""),
+    ("res", "order = 3"),
 ];
+
+/// Methods that show their order at many steps only: polynomials in t near ε, and weights that err by the unevenness of the steps.
+const LATE: [&str; 2] = ["DeisTab", "DiffSampler"];
 
 pub(super) fn jobs() -> Vec<Job> {
     let mut jobs: Vec<Job> = vec![Box::new(sampled)];
     let plain = METHODS.names().map(|name| (name, ""));
-    for (name, options) in plain.chain(OPTIONS) {
+    for (name, options) in plain.chain(OPTIONS.iter().copied()) {
         for sde in ["vp", "ve", "sub-vp"] {
             jobs.push(Box::new(move || of(name, options, sde)));
         }
@@ -89,7 +101,7 @@ fn of(name: &'static str, options: &str, sde_name: &str) -> Result<Vec<Row>> {
         };
         let [weak, path] = stochastic(&*method, &*sde, spacing, order > 1 || sde_name == "ve")?;
         rows.push(near(format!("{place}: weak order"), f64::from(order), weak, WITHIN));
-        if strong_on(spacing) {
+        if even_in_log_snr(spacing) {
             rows.push(near(format!("{place}: strong order"), strong, path, WITHIN));
         }
     }
@@ -106,7 +118,9 @@ fn deterministic(method: &dyn Method, sde: &dyn LinearSde, spacing: &dyn Spacing
         let mut stepper = method.stepper(Problem { sde, model: &model })?;
         Ok(integrate(&mut *stepper, x, &grid, &Stream::new(&Key::root(0), 0), &mut ())?)
     };
+    let late = LATE.iter().any(|name| format!("{method:?}").contains(name));
     let n = match order {
+        _ if late => 4096,
         1 => 512,
         2 => 2048,
         3 => 1024,
@@ -148,7 +162,7 @@ fn stochastic(
 }
 
 /// Where the order of paths is measured: in equal steps of t, exponential integrators show it at far more steps than these.
-fn strong_on(spacing: &dyn Spacing) -> bool {
+fn even_in_log_snr(spacing: &dyn Spacing) -> bool {
     format!("{spacing:?}") == format!("{UniformLogSnr:?}")
 }
 

@@ -172,7 +172,7 @@ mod tests {
         let problem = Problem { sde: &sde, model: &model };
         let langevin = Langevin::new(Rule::Snr { snr: 0.3, norm: Norm::Kernel }, 1).unwrap();
         let x = Tensor::new(&[[0.4, -1.0]], &Device::Cpu).unwrap();
-        let step = Step { index: 0, from: 0.6, to: 0.2 };
+        let step = Step { index: 0, of: 1, from: 0.6, to: 0.2 };
         let got: Vec<f64> =
             langevin.correct(problem, &x, step, &Same).unwrap().flatten_all().unwrap().to_vec1().unwrap();
         let k = sde.kernel(0.2);

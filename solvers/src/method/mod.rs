@@ -4,6 +4,7 @@
 
 mod ancestral;
 mod ddim;
+mod deis;
 mod dopri;
 mod euler_maruyama;
 mod exponential;
@@ -24,10 +25,11 @@ use candle_core::Tensor;
 
 pub use ancestral::Ancestral;
 pub use ddim::Ddim;
+pub use deis::DeisTab;
 pub use dopri::{Coupling, Dopri, Order as DopriOrder};
 pub use euler_maruyama::{EulerMaruyama, Maruyama};
 pub use exponential::Form;
-pub use in_sigma::InSigma;
+pub use in_sigma::{Adams, InSigma};
 pub use langevin::{AnnealedLangevin, Langevin, Norm, Rule};
 pub use multistep::{Multistep, Second, Third};
 pub use predictor_corrector::PredictorCorrector;

@@ -1,5 +1,5 @@
 //! Explicit Runge–Kutta methods of fixed steps:  k_i = v(x + h Σ_{j<i} a_ij k_j, t + c_i h),  x ← x + h Σ b_i k_i,
-//! with c_i = Σ_j a_ij (Hairer, Nørsett & Wanner 1993, §II.1). `euler`, `heun` and `rk4` are tableaux.
+//! with c_i = Σ_j a_ij (Hairer, Nørsett & Wanner 1993, §II.1). `euler`, `heun`, `kutta` and `rk4` are tableaux.
 
 use candle_core::Tensor;
 
@@ -11,10 +11,10 @@ use crate::dynamics::{At, Ode};
 /// A tableau with its order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RungeKutta {
-    order: u8,
+    pub(super) order: u8,
     /// The rows of A below the first, which is empty.
-    a: &'static [&'static [f64]],
-    b: &'static [f64],
+    pub(super) a: &'static [&'static [f64]],
+    pub(super) b: &'static [f64],
 }
 
 impl RungeKutta {
@@ -22,6 +22,9 @@ impl RungeKutta {
     pub const EULER: Self = Self { order: 1, a: &[], b: &[1.0] };
     /// Heun's explicit trapezoid: two stages, order 2.
     pub const HEUN: Self = Self { order: 2, a: &[&[1.0]], b: &[0.5, 0.5] };
+    /// Kutta's method (1901) of order 3: three stages.
+    pub const KUTTA: Self =
+        Self { order: 3, a: &[&[0.5], &[-1.0, 2.0]], b: &[1.0 / 6.0, 2.0 / 3.0, 1.0 / 6.0] };
     /// The classical method of Kutta (1901): four stages, order 4.
     pub const RK4: Self = Self {
         order: 4,

@@ -1,8 +1,10 @@
-//! Single-step exponential integrators: DPM-Solver-2 and -3 (noise prediction; Lu et al. 2022a, algorithms 1 and 2) and DPM-Solver++(2S) and (3S)
-//! (data prediction; Lu et al. 2022b, algorithm 1, and the authors' code). With m at λ, m₁ at λ + r₁ h, m₂ at λ + r₂ h:
+//! Single-step exponential integrators: DPM-Solver-2 and -3 (noise prediction; Lu et al. 2022a, algorithms 1 and 2), DPM-Solver++(2S) and (3S)
+//! (data prediction; Lu et al. 2022b, algorithm 1, and the authors' code) and RES (data prediction; Zhang et al. 2023, after Hochbruck &
+//! Ostermann 2010, eqs. 2.39 and 5.8). With m at λ, m₁ at λ + r₁ h, m₂ at λ + r₂ h, r₂ = ⅔:
 //!
-//! * order 2, r₁ = ½:  keep x + scale h φ₁ [m + (m₁ − m)/2r₁];
-//! * order 3, r₁ = ⅓, r₂ = ⅔:  x₂ = keep x + scale r₂h [φ₁ m + φ₂ (r₂/r₁)(m₁ − m)],  then  keep x + scale h [φ₁ m + φ₂ (m₂ − m)/r₂].
+//! * order 2:  keep x + scale h [φ₁ m + c (m₁ − m)/r₁],  c = ½ φ₁ for DPM-Solver, φ₂ for RES, where r₁ = ½;
+//! * order 3:  x₂ = keep x + scale r₂h [φ₁ m + φ₂ (r₂/r₁)(m₁ − m)],  then  keep x + scale h [φ₁ m + φ₂ (m₂ − m)/r₂], where r₁ = ⅓ for
+//!   DPM-Solver and ½ for RES.
 
 use candle_core::Tensor;
 
@@ -18,10 +20,12 @@ use crate::{Error, Result};
 pub struct SingleStep {
     form: Form,
     order: usize,
+    /// Whether the weights are those of RES.
+    refined: bool,
 }
 
 impl SingleStep {
-    /// Of order 2 or 3.
+    /// DPM-Solver or DPM-Solver++, of order 2 or 3.
     ///
     /// # Errors
     /// If the order is none of these.
@@ -29,7 +33,15 @@ impl SingleStep {
         if !(2..=3).contains(&order) {
             return Err(Error::parameter("order", order, "be 2 or 3"));
         }
-        Ok(Self { form, order })
+        Ok(Self { form, order, refined: false })
+    }
+
+    /// RES, of order 2 or 3.
+    ///
+    /// # Errors
+    /// If the order is none of these.
+    pub fn res(order: usize) -> Result<Self> {
+        Ok(Self { refined: true, ..Self::new(Form::Data, order)? })
     }
 }
 
@@ -54,7 +66,7 @@ struct Jump<'a> {
 
 impl Stepper for Jump<'_> {
     fn step(&mut self, x: &Tensor, step: Step, _: &dyn Noise) -> Result<Tensor> {
-        let (problem, form) = (self.problem, self.method.form);
+        let (problem, SingleStep { form, order, refined }) = (self.problem, self.method);
         let (from, to) = (problem.sde.kernel(step.from), problem.sde.kernel(step.to));
         let whole = Leap::new(form, from, to);
         // The way to λ + r h, and the time there.
@@ -63,16 +75,15 @@ impl Stepper for Jump<'_> {
             (Leap::new(form, from, problem.sde.kernel(t)), t)
         };
         let m = form.predict(problem, x, step.from)?;
-        if self.method.order == 2 {
-            let r = 0.5;
-            let (leap, t) = part(r);
-            let m1 = form.predict(problem, &combine(x, leap.keep, [(leap.weight(1), &m)])?, t)?;
-            let (w, c) = (whole.weight(1), 0.5 * whole.weight(1) / r);
-            return combine(x, whole.keep, [(w - c, &m), (c, &m1)]);
-        }
-        let (r1, r2) = (1.0 / 3.0, 2.0 / 3.0);
+        let r1 = if order == 3 && !refined { 1.0 / 3.0 } else { 0.5 };
         let (leap, t) = part(r1);
         let m1 = form.predict(problem, &combine(x, leap.keep, [(leap.weight(1), &m)])?, t)?;
+        if order == 2 {
+            let w = whole.weight(1);
+            let c = if refined { whole.weight(2) } else { 0.5 * w } / r1;
+            return combine(x, whole.keep, [(w - c, &m), (c, &m1)]);
+        }
+        let r2 = 2.0 / 3.0;
         let (leap, t) = part(r2);
         let (w, c) = (leap.weight(1), leap.weight(2) * r2 / r1);
         let m2 = form.predict(problem, &combine(x, leap.keep, [(w - c, &m), (c, &m1)])?, t)?;

@@ -106,7 +106,7 @@ fn slope_is_that_of_the_sampler() {
         for lambda in [0.0, 0.6, 1.0] {
             let method = EulerMaruyama::new(lambda).unwrap();
             let problem = Problem { sde: &**sde, model: &model };
-            let step = Step { index: 0, from: 0.3, to: 0.25 };
+            let step = Step { index: 0, of: 1, from: 0.3, to: 0.25 };
             let end = |x: f64| {
                 let x = Tensor::new(&[[x]], &Device::Cpu).unwrap();
                 let noise = Stream::new(&Key::root(0), 0);
