@@ -17,7 +17,7 @@ use tweedie_solvers::Key;
 use tweedie_solvers::clock::Step;
 use tweedie_solvers::dynamics::Problem;
 use tweedie_solvers::model::ScoreModel;
-use tweedie_solvers::noise::{Noise, Stream};
+use tweedie_solvers::noise::{Draw, Noise, Stream};
 use tweedie_solvers::sde::{LinearSde, Vp};
 
 const ROWS: usize = 250;
@@ -46,7 +46,7 @@ fn scores(c: &mut Criterion) {
     group.bench_function("mixture of 8", |b| b.iter(|| mixture.raw(&x, &at).unwrap()));
     group.bench_function("noise", |b| {
         let stream = Stream::new(&Key::root(0), 0);
-        b.iter(|| stream.normal(Step { index: 3, of: 9, from: 0.5, to: 0.4 }, 0, &x).unwrap());
+        b.iter(|| stream.normal(Step { index: 3, of: 9, from: 0.5, to: 0.4 }, Draw::Increment, &x).unwrap());
     });
     group.finish();
 }

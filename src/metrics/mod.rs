@@ -9,8 +9,8 @@
 //! sizes n and m as the sets being compared, is what a perfect sampler would score. A caller computes it by
 //! passing a second, independent draw of the data as `samples`, and reads a score only against it. The floor
 //! of `energy` and `mmd` has mean 0, since they are unbiased and may be slightly negative, and that of `c2st`
-//! has mean ½; the floors of `sliced-w2`, `w2`, `mode-coverage`, `mode-weights` and `kl` are positive and shrink
-//! with n. A floor scatters as the metric does: it is the mean of several pairs of draws, with an interval of
+//! has mean ½; the floors of `sliced-w2`, `w2`, `mode-weights` and `kl` are positive and shrink with n, as does that
+//! of `mode-coverage`, which is 0 once every mode expects some 25 points. A floor scatters as the metric does: it is the mean of several pairs of draws, with an interval of
 //! its own (Student, 95 %), as are the means over seeds that are read against it.
 //!
 //! Sums run in an order that depends on the points alone: a result is the same, bit for bit, for any number

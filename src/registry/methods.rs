@@ -110,12 +110,12 @@ pub const METHODS: Shelf<dyn Method> = Shelf {
         },
         Entry {
             name: "dpmpp-2m-sde",
-            about: "DPM-Solver++(2M) on the SDE with noise level eta",
+            about: "DPM-Solver++(2M) on the reverse SDE with noise level √eta",
             build: |s| noisy_multistep(s, 2, "midpoint"),
         },
         Entry {
             name: "dpmpp-3m-sde",
-            about: "DPM-Solver++(3M) on the SDE with noise level eta",
+            about: "DPM-Solver++(3M) on the reverse SDE with noise level √eta",
             build: |s| noisy_multistep(s, 3, "heun"),
         },
         Entry { name: "unipc", about: "UniPC, multistep predictor and corrector", build: unipc },

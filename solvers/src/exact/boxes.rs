@@ -175,7 +175,7 @@ struct Axis {
 struct Sides {
     log: Tensor,
     slope: Tensor,
-    /// f″/f.
+    /// σ² times the second derivative of ln f.
     bend: Tensor,
 }
 
@@ -221,7 +221,9 @@ impl Boxes {
         let scale = (&rest * TAU.sqrt())?;
         let sign = from.ge(0.0)?.to_dtype(DType::F64)?.affine(2.0, -1.0)?;
         let slope = (((&far - &near)? / &scale)? * sign)?;
-        let bend = (((&w * &near)? - (&u * &far)?)? / scale)?;
+        let bend = ((((&w * &near)? - (&u * &far)?)? / scale)? - slope.sqr()?)?;
+        // It is −1 plus a variance that cannot exceed 1/w²: far away the difference above is rounding alone.
+        let bend = bend.maximum(-1.0)?.minimum(&w.relu()?.sqr()?.recip()?.affine(1.0, -1.0)?)?;
         let log = (rest.log()? - base)?.broadcast_sub(&row(lengths)?)?;
         let of = Tensor::new(of, x.device())?;
         let pick = |t: Tensor| -> Result<Tensor> { Ok(t.index_select(&of, 1)?) };
@@ -272,20 +274,21 @@ impl ScoreModel for Boxes {
         let slopes = sides.iter().map(|s| over_boxes(s.slope.clone())).collect::<Result<Vec<_>>>()?;
         let slope = Tensor::cat(&slopes, 1)?;
         let shrink: Vec<f64> = at.iter().map(|k| -1.0 / k.sigma).collect();
+        let centred = |(i, s): (usize, &Sides)| Ok(s.slope.broadcast_sub(&slope.narrow(1, i, 1)?)?);
+        let spread = sides.iter().enumerate().map(centred).collect::<Result<Vec<Tensor>>>()?;
         let derivative = |u: &Tensor| -> Result<Tensor> {
             let u = u.to_dtype(DType::F64)?;
-            // Σ r [(f″/f − g²) u + g (g·u)] − G (G·u)
-            let mut along = sides[0].slope.broadcast_mul(&u.narrow(1, 0, 1)?)?;
-            for (i, side) in sides.iter().enumerate().skip(1) {
-                along = (along + side.slope.broadcast_mul(&u.narrow(1, i, 1)?)?)?;
+            // Σ r [σ² (ln f)″ u + (g − G) ((g − G)·u)]
+            let mut along = spread[0].broadcast_mul(&u.narrow(1, 0, 1)?)?;
+            for (i, g) in spread.iter().enumerate().skip(1) {
+                along = (along + g.broadcast_mul(&u.narrow(1, i, 1)?)?)?;
             }
-            let column = |(i, side): (usize, &Sides)| -> Result<Tensor> {
-                let own = (&side.bend - side.slope.sqr()?)?.broadcast_mul(&u.narrow(1, i, 1)?)?;
-                over_boxes((own + (&side.slope * &along)?)?)
+            let column = |(i, (side, g)): (usize, (&Sides, &Tensor))| -> Result<Tensor> {
+                let own = side.bend.broadcast_mul(&u.narrow(1, i, 1)?)?;
+                over_boxes((own + (g * &along)?)?)
             };
-            let mixed = Tensor::cat(&sides.iter().enumerate().map(column).collect::<Result<Vec<_>>>()?, 1)?;
-            let own = slope.broadcast_mul(&(&slope * &u)?.sum_keepdim(D::Minus1)?)?;
-            Ok(model::scale(&(mixed - own)?, &shrink)?.to_dtype(dtype)?)
+            let columns = sides.iter().zip(&spread).enumerate().map(column).collect::<Result<Vec<_>>>()?;
+            Ok(model::scale(&Tensor::cat(&columns, 1)?, &shrink)?.to_dtype(dtype)?)
         };
         let derivatives = tangents.iter().map(derivative).collect::<Result<_>>()?;
         Ok((slope.neg()?.to_dtype(dtype)?, derivatives))

@@ -139,15 +139,20 @@ impl KernelSum {
         let Parts { away, weights, mean: middle } = self.tensors(x, at)?;
         let pull: Vec<f64> = at.iter().map(|k| k.sigma / self.variance(*k)).collect();
         let bend: Vec<f64> = at.iter().map(|k| k.sigma / self.variance(*k).powi(2)).collect();
+        let centred = |(i, d): (usize, &Tensor)| Ok(d.broadcast_sub(&middle.narrow(1, i, 1)?)?);
+        let spread: Vec<Tensor> = if tangents.is_empty() {
+            vec![]
+        } else {
+            away.iter().enumerate().map(centred).collect::<Result<_>>()?
+        };
         let derivative = |u: &Tensor| -> Result<Tensor> {
-            // The covariance of x − αc under r, times u: Σ r δ (δ·u) − m (m·u).
-            let mut along = away[0].broadcast_mul(&u.narrow(1, 0, 1)?)?;
-            for (i, d) in away.iter().enumerate().skip(1) {
+            // The covariance of δ = x − αc under r, times u: Σ r (δ − m) ((δ − m)·u).
+            let mut along = spread[0].broadcast_mul(&u.narrow(1, 0, 1)?)?;
+            for (i, d) in spread.iter().enumerate().skip(1) {
                 along = (along + d.broadcast_mul(&u.narrow(1, i, 1)?)?)?;
             }
-            let mixed = mean(&(&weights * along)?, &away)?;
-            let own = middle.broadcast_mul(&(&middle * u)?.sum_keepdim(D::Minus1)?)?;
-            Ok((model::scale(u, &pull)? - model::scale(&(mixed - own)?, &bend)?)?)
+            let mixed = mean(&(&weights * along)?, &spread)?;
+            Ok((model::scale(u, &pull)? - model::scale(&mixed, &bend)?)?)
         };
         let derivatives = tangents.iter().map(derivative).collect::<Result<_>>()?;
         Ok((model::scale(&middle, &pull)?, derivatives))

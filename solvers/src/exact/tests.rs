@@ -136,6 +136,37 @@ fn tensors_say_what_the_host_says() {
     }
 }
 
+/// Derivatives do not cancel: far outside a box they are those of a point, ∂ε̂/∂x = 1/σ, and so across
+/// a pair of points at a thousand units.
+#[test]
+fn derivatives_far_away() {
+    let boxes = Boxes::new(
+        vec![1.0, 2.0],
+        vec![vec![-2.0, 0.0], vec![0.0, -1.0]],
+        vec![vec![0.0, 1.0], vec![0.5, 0.0]],
+    );
+    let u = Tensor::new(&[[0.6, -0.4]], &Device::Cpu).unwrap();
+    for sigma in [1e-5, 1e-3, 1.0] {
+        for far in [1e2, 1e3, 1e4] {
+            let x = Tensor::new(&[[far, -0.7 * far]], &Device::Cpu).unwrap();
+            let at = [Kernel { alpha: 1.0, sigma }];
+            let (_, got) = boxes.as_ref().unwrap().raw_jvp(&x, std::slice::from_ref(&u), &at).unwrap();
+            for (got, want) in got[0].flatten_all().unwrap().to_vec1::<f64>().unwrap().iter().zip([0.6, -0.4])
+            {
+                assert!(
+                    (got * sigma / want - 1.0).abs() < 2e-2 * (sigma / far).min(1.0) + 2e-4,
+                    "{sigma} {far}: {got}"
+                );
+            }
+        }
+    }
+    let pair = KernelSum::empirical(2, vec![-1e-3, 0.0, 1e-3, 0.0]).unwrap();
+    let (x, u) = (Tensor::new(&[[2e-4, 1e3]], &Device::Cpu), Tensor::new(&[[0.0, 1.0]], &Device::Cpu));
+    let (_, got) = pair.raw_jvp(&x.unwrap(), &[u.unwrap()], &[Kernel { alpha: 1.0, sigma: 1e-3 }]).unwrap();
+    let got: Vec<f64> = got[0].flatten_all().unwrap().to_vec1().unwrap();
+    assert!(got[0].abs() < 1e-6 && (got[1] - 1e3).abs() < 1e-6, "{got:?}");
+}
+
 /// Far from the data and with next to no noise everything is finite, and far away the score points home: s → −(x − αc)/v.
 #[test]
 fn nothing_overflows() {

@@ -24,8 +24,9 @@ impl Karras {
 
 impl Spacing for Karras {
     fn grid(&self, sde: &dyn LinearSde, span: Span, steps: usize) -> Result<Grid> {
-        let root = |t: f64| (-sde.kernel(t).log_snr() / self.rho).exp();
-        let (from, to) = (root(span.end), root(span.start));
-        nodes(span, steps, |u| sde.time_at(-self.rho * (from + u * (to - from)).ln()))
+        // ln r = ln r_T + ρ ln(1 + u ((r_ε/r_T)^(1/ρ) − 1)): no power overflows, and large ρ lose no digits.
+        let (from, to) = (sde.kernel(span.end).log_snr(), sde.kernel(span.start).log_snr());
+        let fall = ((from - to) / self.rho).exp_m1();
+        nodes(span, steps, |u| sde.time_at(from - self.rho * (u * fall).ln_1p()))
     }
 }

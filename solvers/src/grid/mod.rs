@@ -112,6 +112,12 @@ mod tests {
         for (got, want) in grid.times().iter().zip(golden) {
             assert!((got - want).abs() < 6e-7, "{got} {want}");
         }
+        // Neither a small ρ nor a large one, where the nodes tend to equal steps of log-SNR, runs out of numbers.
+        let vp = Vp::default();
+        let nodes = |rho: f64| Karras::new(rho).unwrap().grid(&vp, vp.span(Use::Sampling), 4).unwrap();
+        let even = UniformLogSnr.grid(&vp, vp.span(Use::Sampling), 4).unwrap();
+        assert!(nodes(0.1).times()[3] > 0.5);
+        assert!(nodes(1e9).times().iter().zip(even.times()).all(|(a, b)| (a - b).abs() < 1e-8));
         assert!(Karras::new(0.0).is_err() && Karras::new(f64::NAN).is_err());
     }
 

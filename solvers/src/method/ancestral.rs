@@ -12,7 +12,7 @@ use crate::Result;
 use crate::clock::Step;
 use crate::dynamics::Problem;
 use crate::kernel::Row;
-use crate::noise::Noise;
+use crate::noise::{Draw, Noise};
 
 /// DDPM's and SMLD's ancestral sampling, on any linear SDE.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -20,7 +20,7 @@ pub struct Ancestral;
 
 impl Method for Ancestral {
     fn order(&self) -> Order {
-        Order::Stochastic { weak: 1, strong: 1.0 }
+        Order::Stochastic { weak: 1, strong: Some(1.0) }
     }
 
     fn evals(&self, steps: usize) -> Option<usize> {
@@ -44,6 +44,6 @@ impl Stepper for Posterior<'_> {
         // keep · x_t + pull · x̂₀ as a row, with x_t = (α_t, σ_t).
         let row = Row { data: keep * from.alpha + pull, noise: keep * from.sigma };
         let mean = self.0.predict(x, &[step.from])?.read(|_| row)?;
-        Ok((mean + (noise.normal(step, 0, x)? * (to.sigma * v.sqrt() / from.sigma))?)?)
+        Ok((mean + (noise.normal(step, Draw::Increment, x)? * (to.sigma * v.sqrt() / from.sigma))?)?)
     }
 }

@@ -10,7 +10,7 @@ use super::{Method, Order, Stepper};
 use crate::clock::Step;
 use crate::dynamics::Problem;
 use crate::kernel::Row;
-use crate::noise::Noise;
+use crate::noise::{Draw, Noise};
 use crate::{Error, Result};
 
 /// DDIM.
@@ -35,7 +35,11 @@ impl Ddim {
 
 impl Method for Ddim {
     fn order(&self) -> Order {
-        if self.eta > 0.0 { Order::Stochastic { weak: 1, strong: 1.0 } } else { Order::Deterministic(1) }
+        if self.eta > 0.0 {
+            Order::Stochastic { weak: 1, strong: Some(1.0) }
+        } else {
+            Order::Deterministic(1)
+        }
     }
 
     fn evals(&self, steps: usize) -> Option<usize> {
@@ -63,6 +67,6 @@ impl Stepper for Walk<'_> {
         if kappa == 0.0 {
             return Ok(mean);
         }
-        Ok((mean + (noise.normal(step, 0, x)? * kappa)?)?)
+        Ok((mean + (noise.normal(step, Draw::Increment, x)? * kappa)?)?)
     }
 }

@@ -6,7 +6,7 @@ use candle_core::Tensor;
 use super::{Method, Order, Stepper};
 use crate::clock::Step;
 use crate::dynamics::{Problem, Reverse};
-use crate::noise::Noise;
+use crate::noise::{Draw, Noise};
 use crate::sde::Sde;
 use crate::{Result, error};
 
@@ -35,7 +35,7 @@ impl Default for EulerMaruyama {
 
 impl Method for EulerMaruyama {
     fn order(&self) -> Order {
-        Order::Stochastic { weak: 1, strong: 1.0 }
+        Order::Stochastic { weak: 1, strong: Some(1.0) }
     }
 
     fn evals(&self, steps: usize) -> Option<usize> {
@@ -62,6 +62,6 @@ impl<S: Sde> Stepper for Maruyama<S> {
         if scale == 0.0 {
             return Ok(mean);
         }
-        Ok((mean + (noise.normal(step, 0, x)? * scale)?)?)
+        Ok((mean + (noise.normal(step, Draw::Increment, x)? * scale)?)?)
     }
 }

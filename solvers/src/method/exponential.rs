@@ -62,7 +62,7 @@ impl Leap {
         self.scale * self.z.abs() * phi(k, self.z)
     }
 
-    /// The same interval for the data prediction of the SDE with noise level η: drift and noise shrink x by e^(−ηh) more, and the
+    /// The same interval for the data prediction of the reverse SDE with noise level √η: drift and noise shrink x by e^(−ηh) more, and the
     /// prediction enters by (1 + η) h in the place of h.
     pub(super) fn noisy(form: Form, from: Kernel, to: Kernel, eta: f64) -> Self {
         let plain = Self::new(form, from, to);

@@ -4,8 +4,9 @@
 //!
 //! * `kernel` (the default): expected ones of the forward kernel, E‖z‖² = d and E‖∇log p(x_t | x₀)‖² = d/σ², so δ = 2 (r σ)²;
 //! * `batch`: means over the batch, as the paper does; a sample then depends on its batch;
-//! * `sample`: the sample's own. δ then depends on x, and the chain's law tends to p_t ‖∇log p_t‖², not to p_t, however small r
-//!   is, with heavy tails where the score vanishes: for N(0, I) the mean of ‖x‖² becomes d + 2. Harmless for images, not in the plane.
+//! * `sample`: the sample's own. δ then depends on x and on the z beside it: E‖z‖² z zᵀ = (d + 2) I where E‖z‖² = d, so that as r → 0 the
+//!   chain's law tends to p_t^(d/(d+2)) ‖∇log p_t‖², not to p_t, with heavy tails where the score vanishes: for N(0, I) the mean of ‖x‖²
+//!   becomes (d + 2)²/d. Harmless for images, not in the plane.
 //!
 //! The paper's factor 1 − β_i on δ for VP is 1 here for every SDE, sub-VP included.
 
@@ -14,7 +15,7 @@ use candle_core::{D, Tensor};
 use super::{Method, Order, Stepper};
 use crate::clock::Step;
 use crate::dynamics::Problem;
-use crate::noise::Noise;
+use crate::noise::{Draw, Noise};
 use crate::{Error, Result, error};
 
 /// How the step size δ is chosen.
@@ -76,16 +77,16 @@ impl Langevin {
         matches!(self.rule, Rule::Snr { norm: Norm::Batch, .. })
     }
 
-    /// x after the Langevin steps at time `step.to`; their noise is draws 1, 2, … of the step.
+    /// x after the Langevin steps at time `step.to`; their noise is the step's corrector draws.
     ///
     /// # Errors
     /// If the model or a tensor operation fails.
     pub fn correct(&self, problem: Problem<'_>, x: &Tensor, step: Step, noise: &dyn Noise) -> Result<Tensor> {
         let mut x = x.clone();
         let sigma = problem.sde.kernel(step.to).sigma;
-        for draw in 0..self.steps {
+        for number in 0..self.steps {
             let score = problem.predict(&x, &[step.to])?.score()?;
-            let z = noise.normal(step, 1 + draw as u32, &x)?;
+            let z = noise.normal(step, Draw::Corrector(number as u32), &x)?;
             x = match self.rule {
                 Rule::Fixed(delta) => shift(&x, &score, &z, delta)?,
                 Rule::Snr { snr, norm: Norm::Kernel } => shift(&x, &score, &z, 2.0 * (snr * sigma).powi(2))?,
@@ -114,7 +115,8 @@ fn length(x: &Tensor) -> Result<Tensor> {
     Ok(x.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?)
 }
 
-/// Annealed Langevin dynamics (Song & Ermon 2019, algorithm 1): Langevin steps alone, at each node of the grid in turn. With the
+/// Annealed Langevin dynamics (Song & Ermon 2019, algorithm 1): Langevin steps alone, at each node of the grid but the first in turn: the
+/// start is taken for a sample at T, where the paper would correct it once more. With the
 /// kernel norms δ = 2 (r σ)², the paper's schedule α_i = ε σ_i²/σ_L² with its ½ α s + √α z.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AnnealedLangevin(pub Langevin);
@@ -151,16 +153,22 @@ impl Stepper for Annealed<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Key;
     use crate::exact::Mixture;
+    use crate::noise::Brownian;
     use crate::sde::{LinearSde, Vp};
     use candle_core::Device;
 
-    /// Noise that is 0.7 everywhere in draw 1, and wrong elsewhere.
+    /// Noise that is 0.7 everywhere in the first corrector draw, and wrong elsewhere.
     struct Same;
 
     impl Noise for Same {
-        fn normal(&self, _: Step, draw: u32, like: &Tensor) -> Result<Tensor> {
-            Ok((like.ones_like()? * if draw == 1 { 0.7 } else { 1e9 })?)
+        fn normal(&self, _: Step, draw: Draw, like: &Tensor) -> Result<Tensor> {
+            Ok((like.ones_like()? * if draw == Draw::Corrector(0) { 0.7 } else { 1e9 })?)
+        }
+
+        fn path(&self, end: f64) -> Brownian {
+            Brownian::new(&Key::root(0), 0, end)
         }
     }
 

@@ -45,7 +45,8 @@ use crate::dynamics::{Ode, ProbabilityFlow, Problem};
 use crate::noise::Noise;
 use visited::Visited;
 
-/// The order of convergence that a method promises, in the length of the step.
+/// The order of convergence that a method promises, in the length of the step. A multistep method starts with lower orders: its own shows
+/// where the first steps are short, or where little happens in them, as near T.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Order {
     /// Pathwise, for methods without noise.
@@ -54,8 +55,8 @@ pub enum Order {
     Stochastic {
         /// Of the law.
         weak: u8,
-        /// Of the path.
-        strong: f64,
+        /// Of the path; `None` where the noise is not that of a Brownian path of the clock.
+        strong: Option<f64>,
     },
     /// None: the error is set by tolerances, or the method does not converge by shortening steps alone.
     None,

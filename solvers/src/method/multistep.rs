@@ -1,5 +1,5 @@
 //! Multistep exponential integrators: DPM-Solver (noise prediction; Lu et al. 2022a) and DPM-Solver++ (data prediction; Lu et al. 2022b), of
-//! orders 2 and 3, and their SDE forms with noise level η (Lu et al. 2022b, §5; k-diffusion). With predictions m₀, m₁, m₂ at the last three nodes,
+//! orders 2 and 3, and their SDE forms with η = λ², λ the noise level of the reverse SDE (Lu et al. 2022b, §5; k-diffusion). With predictions m₀, m₁, m₂ at the last three nodes,
 //! r₀ = (λ₀ − λ₁)/h, r₁ = (λ₁ − λ₂)/h, D₀ = (m₀ − m₁)/r₀, D₁ = (m₁ − m₂)/r₁:
 //!
 //! * order 2: keep x + scale h [φ₁ m₀ + c D₀], where c = ½ φ₁ (midpoint, the authors' choice) or φ₂ (heun);
@@ -16,7 +16,7 @@ use super::exponential::{Form, Leap, combine};
 use super::{Method, Order, Stepper};
 use crate::clock::Step;
 use crate::dynamics::Problem;
-use crate::noise::Noise;
+use crate::noise::{Draw, Noise};
 use crate::{Error, Result, error};
 
 /// The weight of the first difference at order 2.
@@ -59,7 +59,7 @@ impl Multistep {
         Ok(Self { form, order, second, third, eta: 0.0 })
     }
 
-    /// The same for the SDE with noise level η ≥ 0, by data prediction.
+    /// The same for the reverse SDE with noise level λ = √η, η ≥ 0, by data prediction.
     ///
     /// # Errors
     /// If η is negative or not finite, or the prediction is of the noise.
@@ -82,7 +82,8 @@ impl Multistep {
 impl Method for Multistep {
     fn order(&self) -> Order {
         if self.eta > 0.0 {
-            Order::Stochastic { weak: self.reached(), strong: 1.0 }
+            // A step's own noise enters the differences one step late, which costs the law the third order.
+            Order::Stochastic { weak: self.reached().min(2), strong: Some(1.0) }
         } else {
             Order::Deterministic(self.reached())
         }
@@ -137,6 +138,6 @@ impl Stepper for Walk<'_> {
         if spread == 0.0 {
             return Ok(end);
         }
-        Ok((end + (noise.normal(step, 0, x)? * spread)?)?)
+        Ok((end + (noise.normal(step, Draw::Increment, x)? * spread)?)?)
     }
 }

@@ -12,7 +12,7 @@ use crate::Result;
 use crate::clock::Step;
 use crate::dynamics::Problem;
 use crate::kernel::Row;
-use crate::noise::Noise;
+use crate::noise::{Draw, Noise};
 
 /// The reverse-diffusion predictor, on any linear SDE.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -20,7 +20,7 @@ pub struct ReverseDiffusion;
 
 impl Method for ReverseDiffusion {
     fn order(&self) -> Order {
-        Order::Stochastic { weak: 1, strong: 1.0 }
+        Order::Stochastic { weak: 1, strong: Some(1.0) }
     }
 
     fn evals(&self, steps: usize) -> Option<usize> {
@@ -41,6 +41,6 @@ impl Stepper for Chain<'_> {
         // (2 − A) x_t + V · score, with x_t = (α_t, σ_t) and the score −ε/σ_t.
         let row = Row { data: (2.0 - a) * from.alpha, noise: (2.0 - a) * from.sigma - v / from.sigma };
         let mean = self.0.predict(x, &[step.from])?.read(|_| row)?;
-        Ok((mean + (noise.normal(step, 0, x)? * v.sqrt())?)?)
+        Ok((mean + (noise.normal(step, Draw::Increment, x)? * v.sqrt())?)?)
     }
 }

@@ -111,6 +111,9 @@ impl Span {
 /// ε of likelihood and training for the VP family (Song et al. 2021, appendix C).
 pub(crate) const FINE: f64 = 1e-5;
 
+/// α at T is e^(−(β_min + β_max)/4), which f64 holds up to 2800.
+const MOST_BETA: f64 = 2500.0;
+
 /// ∫₀ᵗ β of the linear schedule β(t) = β_min + t (β_max − β_min), shared by VP and sub-VP.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct LinearBeta {
@@ -123,6 +126,10 @@ impl LinearBeta {
         crate::error::positive("beta-min", min)?;
         if !max.is_finite() || max <= min {
             return Err(Error::parameter("beta-max", max, format!("exceed beta-min = {min}")));
+        }
+        if min + max > MOST_BETA {
+            let rule = format!("keep beta-min + beta-max ≤ {MOST_BETA}: beyond it α at T is 0 in f64");
+            return Err(Error::parameter("beta-max", max, rule));
         }
         Ok(Self { min, max })
     }
@@ -250,6 +257,7 @@ mod tests {
             assert!(SubVp::new(0.1, 20.0, epsilon).is_err());
         }
         assert!(VpCosine::new(0.008, 0.9946).is_err() && Edm::new(0.002, 0.001).is_err());
+        assert!(Vp::new(0.1, 2499.9, 1e-3).is_ok() && SubVp::new(0.1, 2500.0, 1e-2).is_err());
         assert!(Vp::new(-0.1, 20.0, 1e-3).is_err() && Vp::new(0.1, 0.1, 1e-3).is_err());
         assert!(Ve::new(0.0, 50.0, 1e-5).is_err() && Ve::new(1.0, 0.5, 1e-5).is_err());
     }

@@ -15,7 +15,7 @@ pub struct SubVp {
 }
 
 impl SubVp {
-    /// 0 < `beta_min` < `beta_max` (per time), and where sampling stops, 0 < `epsilon` < 1.
+    /// 0 < `beta_min` < `beta_max` (per time) of a sum up to 2500, and where sampling stops, 0 < `epsilon` < 1.
     ///
     /// # Errors
     /// If a parameter is out of its domain.
