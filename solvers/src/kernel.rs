@@ -47,6 +47,11 @@ impl Kernel {
         (self.alpha / self.sigma).ln()
     }
 
+    /// σ/α, the noise level of the world where α = 1.
+    pub fn ratio(self) -> f64 {
+        self.sigma / self.alpha
+    }
+
     /// The row of a target.
     pub fn row(self, target: Target) -> Row {
         let Self { alpha, sigma } = self;

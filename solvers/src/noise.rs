@@ -1,7 +1,7 @@
 //! The standard normals that a sampler asks for: addressed by (sample, step, draw) or by (sample, time), never drawn from a moving
 //! generator.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Device, Tensor};
 
@@ -91,8 +91,8 @@ pub struct Brownian {
     first: u64,
     end: f64,
     others: Stream,
-    /// Where the last step ended, and the path there: the next one starts from it.
-    last: Mutex<(f64, Point)>,
+    /// The path at the two times that were asked for last: the ends of a step, of which the next starts at one.
+    last: Mutex<[(f64, Arc<Point>); 2]>,
 }
 
 /// W and ∫₀ᵗ W at one time, `rows × dim` numbers each, row-major.
@@ -177,12 +177,14 @@ impl Brownian {
     ) -> Result<Tensor> {
         let (rows, dim) = like.dims2()?;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = last.0 == step.from && last.1.w.len() == rows * dim;
-        let from = if known { last.1.clone() } else { self.at(step.from, rows, dim) };
-        let to = self.at(step.to, rows, dim);
+        let find = |t: f64| match last.iter().find(|(at, p)| *at == t && p.w.len() == rows * dim) {
+            Some((_, point)) => Arc::clone(point),
+            None => Arc::new(self.at(t, rows, dim)),
+        };
+        let (from, to) = (find(step.from), find(step.to));
         let values = (0..rows * dim).map(|i| normal(i, &from, &to)).collect();
-        // An area of the same step may be asked for next: it starts again from `from`.
-        *last = (step.to, to);
+        *last = [(step.from, from), (step.to, to)];
+        drop(last);
         model::tensor(values, (rows, dim), like)
     }
 }

@@ -1,9 +1,10 @@
 //! The shelf of samplers, by family.
 
 use tweedie_solvers::method::{
-    Adams, Ancestral, AnnealedLangevin, Coupling, Ddim, DeisTab, Dopri, DopriOrder, EulerMaruyama, Flow,
-    Form, InSigma, Langevin, Method, Multistep, Norm, PredictorCorrector, ReverseDiffusion, Rk45, Rule,
-    RungeKutta, Second, SingleStep, Third, UniPc, Variant,
+    Adams, Additive, Ancestral, AncestralSteps, AnnealedLangevin, Churn, Coupling, Ddim, DeisTab, Dopri,
+    DopriOrder, ErSde, EulerMaruyama, Flow, Form, InSigma, Langevin, Method, Multistep, NoiseScale, Norm,
+    PredictorCorrector, Restart, ReverseDiffusion, Rk45, Rule, RungeKutta, Second, SingleStep, Third, UniPc,
+    Variant,
 };
 
 use super::{Entry, Shelf};
@@ -118,6 +119,47 @@ pub const METHODS: Shelf<dyn Method> = Shelf {
             about: "DPM-Solver++(3M) on the reverse SDE with noise level √eta",
             build: |s| noisy_multistep(s, 3, "heun"),
         },
+        Entry {
+            name: "euler-ancestral",
+            about: "Euler in σ/α with ancestral noise level eta (k-diffusion); DDIM's formula",
+            build: |s| Ok(Box::new(Ddim::new(s.number("eta", 1.0)?).map_err(|e| s.wrap(e))?)),
+        },
+        Entry {
+            name: "dpmpp-2s-ancestral",
+            about: "DPM-Solver++(2S) to a lower level, then noise (k-diffusion)",
+            build: |s| Ok(Box::new(AncestralSteps::after(s.number("eta", 1.0)?).map_err(|e| s.wrap(e))?)),
+        },
+        Entry {
+            name: "dpmpp-sde",
+            about: "DPM-Solver++(2S) with noise in both stages (k-diffusion)",
+            build: |s| {
+                let (eta, r) = (s.number("eta", 1.0)?, s.number("r", 0.5)?);
+                Ok(Box::new(AncestralSteps::within(eta, r).map_err(|e| s.wrap(e))?))
+            },
+        },
+        Entry { name: "edm-sde", about: "EDM's stochastic sampler: churn, then Heun in σ/α", build: churn },
+        Entry {
+            name: "sa-solver",
+            about: "SA-Solver, multistep predictor and corrector with noise level tau",
+            build: sa_solver,
+        },
+        Entry { name: "er-sde", about: "ER-SDE with a noise scale function", build: er_sde },
+        Entry { name: "restart", about: "restarts around any method without noise", build: restart },
+        Entry {
+            name: "stochastic-heun",
+            about: "Heun on the reverse SDE with noise level lambda",
+            build: |s| Ok(Box::new(Additive::heun(s.number("lambda", 1.0)?).map_err(|e| s.wrap(e))?)),
+        },
+        Entry {
+            name: "sra1",
+            about: "Rößler's SRA1 on the reverse SDE, strong order 1.5",
+            build: |s| Ok(Box::new(Additive::sra1(s.number("lambda", 1.0)?).map_err(|e| s.wrap(e))?)),
+        },
+        Entry {
+            name: "shark",
+            about: "ShARK on the reverse SDE, strong order 1.5",
+            build: |s| Ok(Box::new(Additive::shark(s.number("lambda", 1.0)?).map_err(|e| s.wrap(e))?)),
+        },
         Entry { name: "unipc", about: "UniPC, multistep predictor and corrector", build: unipc },
         Entry {
             name: "edm-heun",
@@ -197,17 +239,59 @@ fn deis(s: &Section) -> Result<Box<dyn Method>> {
 
 fn multistep(s: &Section, form: Form, order: usize, second: &str) -> Result<Multistep> {
     let second = s.choice("second", &[("midpoint", Second::Midpoint), ("heun", Second::Heun)], second)?;
-    let third = if order < 3 {
-        Third::Published
-    } else {
-        s.choice("difference", &[("published", Third::Published), ("exact", Third::Exact)], "published")?
-    };
-    Multistep::new(form, order, second, third).map_err(|e| s.wrap(e))
+    let lower = s.boolean("lower-order-final", false)?;
+    let third = if order < 3 { Third::Published } else { s.choice("difference", &DIFFERENCE, "published")? };
+    Ok(Multistep::new(form, order, second, third).map_err(|e| s.wrap(e))?.lower_final(lower))
 }
 
 fn noisy_multistep(s: &Section, order: usize, second: &str) -> Result<Box<dyn Method>> {
     let plain = multistep(s, Form::Data, order, second)?;
     Ok(Box::new(plain.noisy(s.number("eta", 1.0)?).map_err(|e| s.wrap(e))?))
+}
+
+fn churn(s: &Section) -> Result<Box<dyn Method>> {
+    let rules =
+        [("heun", InSigma::HEUN), ("euler", InSigma::tableau(RungeKutta::EULER)), ("dpm-2", InSigma::DPM2)];
+    let inner = s.choice("inner", &rules, "heun")?;
+    let range = (s.number("s-tmin", 0.0)?, s.number("s-tmax", f64::INFINITY)?);
+    let (churn, noise) = (s.number("s-churn", 40.0)?, s.number("s-noise", 1.0)?);
+    Ok(Box::new(Churn::new(inner, churn, range, noise).map_err(|e| s.wrap(e))?))
+}
+
+fn sa_solver(s: &Section) -> Result<Box<dyn Method>> {
+    let predictor = s.integer("predictor", 3, 1..=4)? as usize;
+    let corrector = s.integer("corrector", 4, 0..=4)? as usize;
+    let range = (s.number("tau-from", 0.0)?, s.number("tau-to", f64::INFINITY)?);
+    let (tau, few) = (s.number("tau", 1.0)?, s.boolean("few-steps", false)?);
+    let lower = s.boolean("lower-order-final", false)?;
+    let method = UniPc::sa(predictor, corrector, few, tau, range).map_err(|e| s.wrap(e))?;
+    Ok(Box::new(method.lower_final(lower)))
+}
+
+const DIFFERENCE: [(&str, Third); 2] = [("published", Third::Published), ("exact", Third::Exact)];
+
+fn er_sde(s: &Section) -> Result<Box<dyn Method>> {
+    let scales = [
+        ("ode", NoiseScale::Ode),
+        ("sde", NoiseScale::Sde),
+        ("sde-1", NoiseScale::Sde1),
+        ("sde-2", NoiseScale::Sde2),
+        ("sde-3", NoiseScale::Sde3),
+        ("sde-4", NoiseScale::Sde4),
+        ("sde-5", NoiseScale::Sde5),
+    ];
+    let order = s.integer("order", 3, 1..=3)? as usize;
+    let scale = s.choice("noise-scale", &scales, "sde-5")?;
+    let third = s.choice("difference", &DIFFERENCE, "published")?;
+    Ok(Box::new(ErSde::new(order, scale, third).map_err(|e| s.wrap(e))?))
+}
+
+fn restart(s: &Section) -> Result<Box<dyn Method>> {
+    let inner = METHODS.build(&s.nested("inner", "edm-heun")?)?;
+    let range = (s.number("sigma-min", 0.06)?, s.number("sigma-max", 0.3)?);
+    let times = s.integer("restarts", 2, 0..=1000)? as usize;
+    let steps = s.integer("restart-steps", 2, 1..=1000)? as usize;
+    Ok(Box::new(Restart::new(inner, range, times, steps).map_err(|e| s.wrap(e))?))
 }
 
 fn unipc(s: &Section) -> Result<Box<dyn Method>> {
@@ -220,7 +304,8 @@ fn unipc(s: &Section) -> Result<Box<dyn Method>> {
     let order = s.integer("order", 2, 1..=6)? as usize;
     let form = s.choice("prediction", &[("data", Form::Data), ("noise", Form::Noise)], "data")?;
     let (variant, corrector) = (s.choice("variant", &variants, "bh2")?, s.boolean("corrector", true)?);
-    Ok(Box::new(UniPc::new(form, order, variant, corrector).map_err(|e| s.wrap(e))?))
+    let lower = s.boolean("lower-order-final", false)?;
+    Ok(Box::new(UniPc::new(form, order, variant, corrector).map_err(|e| s.wrap(e))?.lower_final(lower)))
 }
 
 fn predictor_corrector(s: &Section) -> Result<Box<dyn Method>> {

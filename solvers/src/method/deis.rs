@@ -2,14 +2,13 @@
 //! r + 1 nodes t_j,  x ← (α_s/α_t) x + α_s Σ_j ε̂_j ∫ L_j(τ) ds(τ),  L_j the Lagrange polynomials of degree r in τ. The first steps take
 //! degrees 0, 1, … . ρAB and ρRK of the same paper run in s and are in `in_sigma`.
 //!
-//! The integrals are taken in λ = −ln s, where all of it is smooth, by eight Gauss points to each half unit of λ; the authors' code sums ten
-//! thousand rectangles.
+//! The integrals are taken in λ = −ln s, where all of it is smooth; the authors' code sums ten thousand rectangles.
 
 use std::collections::VecDeque;
 
 use candle_core::Tensor;
 
-use super::exponential::combine;
+use super::exponential::{combine, gauss};
 use super::in_sigma::lagrange;
 use super::{Method, Order, Stepper};
 use crate::clock::Step;
@@ -70,32 +69,17 @@ impl Stepper for Walk<'_> {
     }
 }
 
-/// Positive points and weights of Gauss–Legendre with eight points on [−1, 1].
-const GAUSS: [(f64, f64); 4] = [
-    (0.183_434_642_495_649_8, 0.362_683_783_378_362),
-    (0.525_532_409_916_329, 0.313_706_645_877_887_3),
-    (0.796_666_477_413_626_7, 0.222_381_034_453_374_5),
-    (0.960_289_856_497_536_3, 0.101_228_536_290_376_26),
-];
-
 /// ∫ L_j(τ) ds(τ) over the step, for every node.
 fn integrals(sde: &dyn LinearSde, nodes: &[f64], step: Step) -> Vec<f64> {
     let (a, b) = (sde.kernel(step.from).log_snr(), sde.kernel(step.to).log_snr());
-    let panels = ((b - a).abs() / 0.5).ceil().max(1.0);
-    let half = 0.5 * (b - a) / panels;
     let mut sums = vec![0.0; nodes.len()];
-    for panel in 0..panels as usize {
-        let middle = a + half * (2 * panel + 1) as f64;
-        for (point, weight) in GAUSS {
-            for lambda in [middle - half * point, middle + half * point] {
-                // ds = −e^(−λ) dλ.
-                let (t, ds) = (sde.time_at(lambda), -(-lambda).exp() * weight * half);
-                for (j, sum) in sums.iter_mut().enumerate() {
-                    *sum += ds * lagrange(nodes, j, t);
-                }
-            }
+    gauss(a, b, |lambda, weight| {
+        // ds = −e^(−λ) dλ.
+        let (t, ds) = (sde.time_at(lambda), -(-lambda).exp() * weight);
+        for (j, sum) in sums.iter_mut().enumerate() {
+            *sum += ds * lagrange(nodes, j, t);
         }
-    }
+    });
     sums
 }
 

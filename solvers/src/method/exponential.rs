@@ -57,6 +57,11 @@ impl Leap {
         }
     }
 
+    /// |z|, which is h without noise.
+    pub(super) fn length(&self) -> f64 {
+        self.z.abs()
+    }
+
     /// h φ_k, times the factor of predictions.
     pub(super) fn weight(&self, k: u32) -> f64 {
         self.scale * self.z.abs() * phi(k, self.z)
@@ -97,6 +102,27 @@ pub(super) fn combine<'a>(
         sum = (sum + (m * w)?)?;
     }
     Ok(sum)
+}
+
+/// Positive points and weights of Gauss–Legendre with eight points on [−1, 1].
+const GAUSS: [(f64, f64); 4] = [
+    (0.183_434_642_495_649_8, 0.362_683_783_378_362),
+    (0.525_532_409_916_329, 0.313_706_645_877_887_3),
+    (0.796_666_477_413_626_7, 0.222_381_034_453_374_5),
+    (0.960_289_856_497_536_3, 0.101_228_536_290_376_26),
+];
+
+/// Points and weights of ∫ over λ from a to b: eight Gauss points to each half unit.
+pub(super) fn gauss(a: f64, b: f64, mut take: impl FnMut(f64, f64)) {
+    let panels = ((b - a).abs() / 0.5).ceil().max(1.0);
+    let half = 0.5 * (b - a) / panels;
+    for panel in 0..panels as usize {
+        let middle = a + half * (2 * panel + 1) as f64;
+        for (point, weight) in GAUSS {
+            take(middle - half * point, weight * half);
+            take(middle + half * point, weight * half);
+        }
+    }
 }
 
 #[cfg(test)]

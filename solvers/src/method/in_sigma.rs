@@ -65,6 +65,13 @@ impl InSigma {
     }
 }
 
+impl InSigma {
+    /// Whether it remembers earlier steps.
+    pub(super) fn is_multistep(&self) -> bool {
+        matches!(self.0, Rule::Multistep(..))
+    }
+}
+
 impl Method for InSigma {
     fn order(&self) -> Order {
         Order::Deterministic(match self.0 {
@@ -101,7 +108,7 @@ impl Stepper for Walk<'_> {
     fn step(&mut self, x: &Tensor, step: Step, _: &dyn Noise) -> Result<Tensor> {
         let sde = self.problem.sde;
         let (from, to) = (sde.kernel(step.from), sde.kernel(step.to));
-        let (s, end) = (from.sigma / from.alpha, to.sigma / to.alpha);
+        let (s, end) = (from.ratio(), to.ratio());
         let slope = |x: &Tensor, t: f64| self.problem.predict(x, &[t])?.noise();
         let d = slope(x, step.from)?;
         // x at another kernel: α (x/α_t + Σ w d).
@@ -122,7 +129,7 @@ impl Stepper for Walk<'_> {
             Rule::Midpoint => {
                 let t = sde.time_at(0.5 * (from.log_snr() + to.log_snr()));
                 let middle = sde.kernel(t);
-                let way = middle.alpha * (middle.sigma / middle.alpha - s);
+                let way = middle.alpha * (middle.ratio() - s);
                 let ahead = combine(x, middle.alpha / from.alpha, [(way, &d)])?;
                 combine(x, keep, [(to.alpha * (end - s), &slope(&ahead, t)?)])
             }

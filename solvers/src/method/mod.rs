@@ -2,16 +2,21 @@
 //!
 //! To add one: a file here with the update it performs and its source, and a line in the registry of the workshop.
 
+mod additive;
 mod ancestral;
+mod ancestral_steps;
+mod churn;
 mod ddim;
 mod deis;
 mod dopri;
+mod er_sde;
 mod euler_maruyama;
 mod exponential;
 mod in_sigma;
 mod langevin;
 mod multistep;
 mod predictor_corrector;
+mod restart;
 mod reverse_diffusion;
 mod rk45;
 mod runge_kutta;
@@ -23,16 +28,21 @@ use std::fmt::Debug;
 
 use candle_core::Tensor;
 
+pub use additive::Additive;
 pub use ancestral::Ancestral;
+pub use ancestral_steps::AncestralSteps;
+pub use churn::Churn;
 pub use ddim::Ddim;
 pub use deis::DeisTab;
 pub use dopri::{Coupling, Dopri, Order as DopriOrder};
+pub use er_sde::{ErSde, NoiseScale};
 pub use euler_maruyama::{EulerMaruyama, Maruyama};
 pub use exponential::Form;
 pub use in_sigma::{Adams, InSigma};
 pub use langevin::{AnnealedLangevin, Langevin, Norm, Rule};
 pub use multistep::{Multistep, Second, Third};
 pub use predictor_corrector::PredictorCorrector;
+pub use restart::Restart;
 pub use reverse_diffusion::ReverseDiffusion;
 pub use rk45::Rk45;
 pub use runge_kutta::RungeKutta;

@@ -45,6 +45,7 @@ pub struct Multistep {
     second: Second,
     third: Third,
     eta: f64,
+    lower_final: bool,
 }
 
 impl Multistep {
@@ -56,7 +57,7 @@ impl Multistep {
         if !(1..=3).contains(&order) {
             return Err(Error::parameter("order", order, "be 1, 2 or 3"));
         }
-        Ok(Self { form, order, second, third, eta: 0.0 })
+        Ok(Self { form, order, second, third, eta: 0.0, lower_final: false })
     }
 
     /// The same for the reverse SDE with noise level λ = √η, η ≥ 0, by data prediction.
@@ -68,6 +69,13 @@ impl Multistep {
             return Err(Error::parameter("prediction", "noise", "be data where eta is given"));
         }
         Ok(Self { eta: error::non_negative("eta", eta)?, ..self })
+    }
+
+    /// The same with the order lowered towards the end: the last step has order 1, the one before it 2, as the authors' code and diffusers
+    /// have it for few steps.
+    #[must_use]
+    pub fn lower_final(self, lower_final: bool) -> Self {
+        Self { lower_final, ..self }
     }
 
     /// The order in h.
@@ -107,12 +115,13 @@ struct Walk<'a> {
 
 impl Stepper for Walk<'_> {
     fn step(&mut self, x: &Tensor, step: Step, noise: &dyn Noise) -> Result<Tensor> {
-        let Multistep { form, order, second, third, eta } = self.method;
+        let Multistep { form, order, second, third, eta, lower_final } = self.method;
         let (from, to) = (self.problem.sde.kernel(step.from), self.problem.sde.kernel(step.to));
         let leap = Leap::noisy(form, from, to, eta);
         self.past.push_front((from.log_snr(), form.predict(self.problem, x, step.from)?));
         self.past.truncate(order);
-        let m: Vec<&Tensor> = self.past.iter().map(|p| &p.1).collect();
+        let count = if lower_final { order.min(step.of - step.index) } else { order };
+        let m: Vec<&Tensor> = self.past.iter().take(count).map(|p| &p.1).collect();
         let gap = |i: usize| (self.past[i].0 - self.past[i + 1].0) / leap.h;
         let first = leap.weight(1);
         let weights = match m.len() {

@@ -9,6 +9,10 @@
 //!
 //! The first steps take the orders 1, 2, … . A correction is made where the next step begins, so that the last point is a predicted one, as in
 //! the authors' code, and every step costs one evaluation.
+//!
+//! `sa-solver` (Xue et al. 2023, eqs. 14 to 17, PEC) is the same for the reverse SDE with noise level λ = τ, by data prediction: h(1 + τ²) stands for
+//! h in the integrals, predictor and corrector share the noise σ √(1 − e^(−2τ²h)) z, and each has a number of nodes of its own. Its rule for
+//! few steps (appendix D of the paper, `few-steps`) is bh1, for its predictor and its corrector of two nodes.
 
 use std::collections::VecDeque;
 
@@ -19,8 +23,8 @@ use super::exponential::{Form, Leap, combine};
 use super::{Method, Order, Stepper};
 use crate::clock::Step;
 use crate::dynamics::Problem;
-use crate::noise::Noise;
-use crate::{Error, Result};
+use crate::noise::{Draw, Noise};
+use crate::{Error, Result, error};
 
 /// How differences are weighted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,13 +42,19 @@ pub enum Variant {
 /// The largest order: beyond it multistep weights grow.
 const MOST: usize = 6;
 
-/// UniPC of an order, for data or noise prediction, with or without its corrector.
+/// UniPC, for data or noise prediction, with or without its corrector; and SA-Solver.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct UniPc {
     form: Form,
+    /// Nodes of the predictor.
     order: usize,
     variant: Variant,
-    corrector: bool,
+    /// Nodes of the corrector beside the new one; none without it.
+    corrector: usize,
+    lower_final: bool,
+    tau: f64,
+    /// Where τ acts: steps that end at σ/α in this range.
+    noisy: (f64, f64),
 }
 
 impl UniPc {
@@ -56,14 +66,50 @@ impl UniPc {
         if !(1..=MOST).contains(&order) {
             return Err(Error::parameter("order", order, format!("be from 1 to {MOST}")));
         }
-        Ok(Self { form, order, variant, corrector })
+        let corrector = if corrector { order } else { 0 };
+        Ok(Self {
+            form,
+            order,
+            variant,
+            corrector,
+            lower_final: false,
+            tau: 0.0,
+            noisy: (0.0, f64::INFINITY),
+        })
+    }
+
+    /// SA-Solver with `predictor` nodes (1 to 4), `corrector` nodes with the new one (2 to 4, or 0 for none), the authors' rule for few
+    /// steps or the exact weights, and noise level τ ≥ 0 for steps that end at σ/α in a range.
+    ///
+    /// # Errors
+    /// If a number is out of its domain.
+    pub fn sa(predictor: usize, corrector: usize, few: bool, tau: f64, noisy: (f64, f64)) -> Result<Self> {
+        if !(1..=4).contains(&predictor) {
+            return Err(Error::parameter("predictor", predictor, "be from 1 to 4"));
+        }
+        if corrector == 1 || corrector > 4 {
+            return Err(Error::parameter("corrector", corrector, "be from 2 to 4, or 0 for none"));
+        }
+        error::non_negative("tau", tau)?;
+        error::non_negative("tau-from", noisy.0)?;
+        if noisy.1.is_nan() || noisy.1 <= noisy.0 {
+            return Err(Error::parameter("tau-to", noisy.1, format!("exceed tau-from = {}", noisy.0)));
+        }
+        let plain = Self::new(Form::Data, predictor, if few { Variant::Bh1 } else { Variant::Exact }, false)?;
+        Ok(Self { corrector: corrector.saturating_sub(1), tau, noisy, ..plain })
+    }
+
+    /// The same with the predictor's order lowered towards the end: the last step has order 1, the one before it 2.
+    #[must_use]
+    pub fn lower_final(self, lower_final: bool) -> Self {
+        Self { lower_final, ..self }
     }
 
     /// The weights of differences at these r; `corrects` where the last is that of the new node.
     fn weights(&self, leap: Leap, r: &[f64], corrects: bool) -> Result<Vec<f64>> {
         let n = r.len();
         match self.variant {
-            Variant::Bh1 if n == 1 => return Ok(vec![0.5 * leap.scale * leap.h]),
+            Variant::Bh1 if n == 1 => return Ok(vec![0.5 * leap.scale * leap.length()]),
             Variant::Bh2 if n == 1 => return Ok(vec![0.5 * leap.weight(1)]),
             _ => {}
         }
@@ -83,12 +129,18 @@ impl UniPc {
 }
 
 impl Method for UniPc {
-    /// p, and p + 1 with the corrector (Zhao et al. 2023, theorem 3.1); 1 with that of the authors' varying coefficients.
+    /// p, and p + 1 with the corrector (Zhao et al. 2023, theorem 3.1); 1 with that of the authors' varying coefficients. With noise the law's
+    /// is 2 at most: a step's own noise enters the differences one step late.
     fn order(&self) -> Order {
-        Order::Deterministic(match (self.variant, self.corrector) {
-            (Variant::VaryCoeff, true) if self.order > 1 => 1,
-            (_, corrector) => self.order as u8 + u8::from(corrector),
-        })
+        let order = match (self.variant, self.corrector) {
+            (Variant::VaryCoeff, 2..) => 1,
+            (_, corrector) => self.order.max(corrector + usize::from(corrector > 0)) as u8,
+        };
+        if self.tau > 0.0 {
+            Order::Stochastic { weak: order.min(2), strong: Some(1.0) }
+        } else {
+            Order::Deterministic(order)
+        }
     }
 
     fn evals(&self, steps: usize) -> Option<usize> {
@@ -106,18 +158,19 @@ struct Walk<'a> {
     problem: Problem<'a>,
     /// λ and predictions at the last nodes, newest first.
     past: VecDeque<(f64, Tensor)>,
-    /// The last step: where it began, and its interval.
-    last: Option<(Tensor, Leap)>,
+    /// The last step: where it began, its interval, and its noise.
+    last: Option<(Tensor, Leap, Option<Tensor>)>,
 }
 
 impl Walk<'_> {
-    /// keep x + scale h φ₁ m₀ + Σ w_i D_i, with the difference to the new node's prediction if there is one.
-    fn leap(&self, x: &Tensor, leap: Leap, new: Option<&Tensor>) -> Result<Tensor> {
+    /// keep x + scale h φ₁ m₀ + Σ w_i D_i over `count` nodes, with the difference to the new node's prediction if there is one.
+    fn leap(&self, x: &Tensor, leap: Leap, count: usize, new: Option<&Tensor>) -> Result<Tensor> {
         let (origin, m) = &self.past[0];
-        let mut r: Vec<f64> = self.past.iter().skip(1).map(|p| (p.0 - origin) / leap.h).collect();
+        let earlier = || self.past.iter().take(count).skip(1);
+        let mut r: Vec<f64> = earlier().map(|p| (p.0 - origin) / leap.h).collect();
         r.extend(new.map(|_| 1.0));
         let w = self.method.weights(leap, &r, new.is_some())?;
-        let others: Vec<&Tensor> = self.past.iter().skip(1).map(|p| &p.1).chain(new).collect();
+        let others: Vec<&Tensor> = earlier().map(|p| &p.1).chain(new).collect();
         let each: Vec<f64> = w.iter().zip(&r).map(|(w, r)| w / r).collect();
         let own = leap.weight(1) - each.iter().sum::<f64>();
         combine(x, leap.keep, std::iter::once((own, m)).chain(each.into_iter().zip(others)))
@@ -125,18 +178,36 @@ impl Walk<'_> {
 }
 
 impl Stepper for Walk<'_> {
-    fn step(&mut self, x: &Tensor, step: Step, _: &dyn Noise) -> Result<Tensor> {
+    fn step(&mut self, x: &Tensor, step: Step, noise: &dyn Noise) -> Result<Tensor> {
+        let UniPc { form, order, corrector, lower_final, tau, noisy, .. } = self.method;
         let (from, to) = (self.problem.sde.kernel(step.from), self.problem.sde.kernel(step.to));
-        let m = self.method.form.predict(self.problem, x, step.from)?;
+        let m = form.predict(self.problem, x, step.from)?;
         let x = match self.last.take() {
-            Some((start, leap)) if self.method.corrector => self.leap(&start, leap, Some(&m))?,
+            Some((start, leap, kick)) if corrector > 0 => {
+                add(self.leap(&start, leap, corrector, Some(&m))?, kick.as_ref())?
+            }
             _ => x.clone(),
         };
         self.past.push_front((from.log_snr(), m));
-        self.past.truncate(self.method.order);
-        let leap = Leap::new(self.method.form, from, to);
-        let end = self.leap(&x, leap, None)?;
-        self.last = Some((x, leap));
+        self.past.truncate(order.max(corrector));
+        let tau = if (noisy.0..=noisy.1).contains(&to.ratio()) { tau } else { 0.0 };
+        let leap = Leap::noisy(form, from, to, tau * tau);
+        let kick = if tau > 0.0 {
+            let spread = to.sigma * (-(-2.0 * tau * tau * leap.h).exp_m1()).sqrt();
+            Some((noise.normal(step, Draw::Increment, &x)? * spread)?)
+        } else {
+            None
+        };
+        let order = if lower_final { order.min(step.of - step.index) } else { order };
+        let end = add(self.leap(&x, leap, order, None)?, kick.as_ref())?;
+        self.last = Some((x, leap, kick));
         Ok(end)
     }
+}
+
+fn add(x: Tensor, kick: Option<&Tensor>) -> Result<Tensor> {
+    Ok(match kick {
+        Some(kick) => (x + kick)?,
+        None => x,
+    })
 }

@@ -1,0 +1,101 @@
+//! Restart (Xu et al. 2023, algorithm 1): a method without noise runs down the grid; at the first node with σ/α ≤ `sigma-min`, noise carries the
+//! sample up to `sigma-max`, exactly, and the method brings it down to that node again, in some steps of its own (ρ = 7), a number of times.
+
+use candle_core::Tensor;
+
+use super::{Method, Order, Stepper};
+use crate::clock::Step;
+use crate::dynamics::Problem;
+use crate::grid::{Karras, Spacing};
+use crate::noise::{Draw, Noise};
+use crate::sde::Span;
+use crate::{Error, Result, error};
+
+/// Restarts around a method without noise.
+#[derive(Debug)]
+pub struct Restart {
+    inner: Box<dyn Method>,
+    low: f64,
+    high: f64,
+    times: usize,
+    steps: usize,
+}
+
+impl Restart {
+    /// `times` restarts of `steps` steps between `low` and `high`, in units of σ/α.
+    ///
+    /// # Errors
+    /// If the method has noise or chooses its own steps, or a number is out of its domain.
+    pub fn new(inner: Box<dyn Method>, (low, high): (f64, f64), times: usize, steps: usize) -> Result<Self> {
+        if inner.adaptive() || !matches!(inner.order(), Order::Deterministic(_)) {
+            let rule = "be a method without noise and of fixed steps, such as edm-heun";
+            return Err(Error::parameter("inner", format!("{inner:?}"), rule));
+        }
+        error::positive("sigma-min", low)?;
+        if !high.is_finite() || high <= low {
+            return Err(Error::parameter("sigma-max", high, format!("exceed sigma-min = {low}")));
+        }
+        if steps == 0 {
+            return Err(Error::parameter("restart-steps", steps, "be 1 or more"));
+        }
+        Ok(Self { inner, low, high, times, steps })
+    }
+}
+
+impl Method for Restart {
+    /// The steps of the restarts do not shrink with the grid's.
+    fn order(&self) -> Order {
+        if self.times == 0 { self.inner.order() } else { Order::None }
+    }
+
+    fn evals(&self, steps: usize) -> Option<usize> {
+        Some(self.inner.evals(steps)? + self.times * self.inner.evals(self.steps)?)
+    }
+
+    fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {
+        Ok(Box::new(Walk {
+            method: self,
+            inner: self.inner.stepper(problem)?,
+            problem,
+            done: self.times == 0,
+        }))
+    }
+}
+
+struct Walk<'a> {
+    method: &'a Restart,
+    inner: Box<dyn Stepper + 'a>,
+    problem: Problem<'a>,
+    done: bool,
+}
+
+impl Stepper for Walk<'_> {
+    fn step(&mut self, x: &Tensor, step: Step, noise: &dyn Noise) -> Result<Tensor> {
+        let Restart { inner, low, high, times, steps } = self.method;
+        let (sde, mut x) = (self.problem.sde, self.inner.step(x, step, noise)?);
+        let node = sde.kernel(step.to).ratio();
+        if self.done || node > *low {
+            if !self.done && step.index + 1 == step.of {
+                return Err(Error::Unsupported(format!(
+                    "restart: the grid ends at σ/α = {node:.3e}, above sigma-min = {low}, so that nothing restarts"
+                )));
+            }
+            return Ok(x);
+        }
+        self.done = true;
+        let top = sde.time_at(-high.ln());
+        let (keep, variance) = sde.transition(step.to, top);
+        let grid = Karras::new(7.0)?.grid(sde, Span { start: step.to, end: top }, *steps)?;
+        for number in 0..*times {
+            let z = noise.normal(step, Draw::Other(number as u32), &x)?;
+            x = ((x * keep)? + (z * variance.sqrt())?)?;
+            let mut inner = inner.stepper(self.problem)?;
+            for part in grid.steps() {
+                x = inner.step(&x, part, noise)?;
+            }
+        }
+        // What a multistep method remembers is from before.
+        self.inner = inner.stepper(self.problem)?;
+        Ok(x)
+    }
+}
