@@ -56,7 +56,7 @@ fn steps(c: &mut Criterion) {
     let x = Tensor::ones((ROWS, 2), DType::F32, &Device::Cpu).unwrap();
     let mut group = c.benchmark_group("step");
     group.throughput(Throughput::Elements(ROWS as u64));
-    for entry in METHODS.entries.iter().filter(|e| !e.name.starts_with("dop")) {
+    for entry in METHODS.entries().filter(|e| !e.name.starts_with("dop")) {
         let method = METHODS.build(&Section::new("bench", "method", named(entry.name))).unwrap();
         let stream = Stream::new(&Key::root(0), 0);
         group.bench_function(entry.name, |b| {

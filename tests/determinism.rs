@@ -32,7 +32,7 @@ fn method(name: &str) -> Box<dyn Method> {
 fn samples_do_not_depend_on_how_many_are_drawn() {
     let config = MlpConfig { width: 32, ..MlpConfig::reference(2) };
     let (net, vp) = (fresh(&config), Vp::default());
-    for entry in METHODS.entries {
+    for entry in METHODS.entries() {
         let method = method(entry.name);
         assert!(!method.couples_batch(), "{}: by default no sample depends on another", entry.name);
         // ode_solvers asks the network row by row: fewer samples, the same proof.
@@ -54,7 +54,7 @@ fn samples_do_not_depend_on_how_many_are_drawn() {
 #[test]
 fn evaluations_are_as_declared() {
     let (model, vp) = (tweedie::verify::affine::gaussian().unwrap(), Vp::default());
-    for entry in METHODS.entries {
+    for entry in METHODS.entries() {
         let method = method(entry.name);
         let grid = sampling_grid(&vp, &UniformLogSnr, &*method, 9).unwrap();
         let target = Target {
@@ -99,10 +99,10 @@ fn evaluations_are_as_declared() {
 #[test]
 fn every_method_works_on_every_sde() {
     let model = tweedie::verify::affine::gaussian().unwrap();
-    for sde in SDES.entries {
+    for sde in SDES.entries() {
         let name = sde.name;
         let sde = SDES.build(&Section::new("test", "sde", named(name))).unwrap();
-        for entry in METHODS.entries {
+        for entry in METHODS.entries() {
             let method = method(entry.name);
             let steps = if entry.name == "langevin" { 1000 } else { 200 };
             let n = if entry.name.starts_with("dop") { 300 } else { 4000 };

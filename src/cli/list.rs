@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::say;
 use crate::error::{Error, Result, suggest};
-use crate::registry::{DATA, GRIDS, METHODS, METRICS, NLL, SDES, Shelf};
+use crate::registry::{DATA, Family, GRIDS, METHODS, METRICS, NLL, SDES, Shelf};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -34,7 +34,11 @@ pub(super) fn list(arguments: &Arguments) -> Result<()> {
 }
 
 fn shelf<T: ?Sized>(shelf: &Shelf<T>) -> String {
-    shelf.entries.iter().map(|e| line(e.name, e.about, &shelf.options(e))).collect()
+    let family = |family: &Family<T>| -> String {
+        let title = if family.name.is_empty() { String::new() } else { format!(" {}\n", family.name) };
+        title + &family.entries.iter().map(|e| line(e.name, e.about, &shelf.options(e))).collect::<String>()
+    };
+    shelf.families.iter().map(family).collect()
 }
 
 fn line(name: &str, about: &str, options: &[(&'static str, String)]) -> String {

@@ -2,31 +2,34 @@
 
 use tweedie_solvers::grid::{Explicit, Karras, Quadratic, Spacing, UniformLogSnr, UniformT};
 
-use super::{Entry, Shelf};
+use super::{Entry, Family, Shelf};
 
 /// Time grids.
 pub const GRIDS: Shelf<dyn Spacing> = Shelf {
     what: "grid",
     elsewhere: &[],
-    entries: &[
-        Entry { name: "uniform-t", about: "equal steps of t", build: |_| Ok(Box::new(UniformT)) },
-        Entry {
-            name: "uniform-log-snr",
-            about: "equal steps of ln(α/σ)",
-            build: |_| Ok(Box::new(UniformLogSnr)),
-        },
-        Entry {
-            name: "karras",
-            about: "equal steps of (σ/α)^(1/rho)",
-            build: |s| Ok(Box::new(Karras::new(s.number("rho", 7.0)?).map_err(|e| s.wrap(e))?)),
-        },
-        Entry { name: "quadratic", about: "equal steps of √t", build: |_| Ok(Box::new(Quadratic)) },
-        Entry {
-            name: "explicit",
-            about: "the nodes themselves, from noise to data",
-            build: |s| {
-                Ok(Box::new(Explicit::new(s.numbers("times", "must be given")?).map_err(|e| s.wrap(e))?))
+    families: &[Family {
+        name: "",
+        entries: &[
+            Entry { name: "uniform-t", about: "equal steps of t", build: |_| Ok(Box::new(UniformT)) },
+            Entry {
+                name: "uniform-log-snr",
+                about: "equal steps of ln(α/σ)",
+                build: |_| Ok(Box::new(UniformLogSnr)),
             },
-        },
-    ],
+            Entry {
+                name: "karras",
+                about: "equal steps of (σ/α)^(1/rho)",
+                build: |s| Ok(Box::new(Karras::new(s.number("rho", 7.0)?).map_err(|e| s.wrap(e))?)),
+            },
+            Entry { name: "quadratic", about: "equal steps of √t", build: |_| Ok(Box::new(Quadratic)) },
+            Entry {
+                name: "explicit",
+                about: "the nodes themselves, from noise to data",
+                build: |s| {
+                    Ok(Box::new(Explicit::new(s.numbers("times", "must be given")?).map_err(|e| s.wrap(e))?))
+                },
+            },
+        ],
+    }],
 };

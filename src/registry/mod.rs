@@ -26,6 +26,15 @@ pub struct Entry<T: ?Sized> {
     build: fn(&Section) -> Result<Box<T>>,
 }
 
+/// Things that belong together.
+#[derive(Debug)]
+pub struct Family<T: ?Sized + 'static> {
+    /// What they are; empty where a shelf has one family.
+    pub name: &'static str,
+    /// In the order in which they are listed.
+    pub entries: &'static [Entry<T>],
+}
+
 /// All things of a kind.
 #[derive(Debug)]
 pub struct Shelf<T: ?Sized + 'static> {
@@ -33,13 +42,24 @@ pub struct Shelf<T: ?Sized + 'static> {
     /// Names that can stand in their place and are made elsewhere.
     elsewhere: &'static [&'static str],
     /// In the order in which they are listed.
-    pub entries: &'static [Entry<T>],
+    pub families: &'static [Family<T>],
 }
 
 impl<T: ?Sized> Shelf<T> {
+    /// All of them.
+    pub fn entries(&self) -> impl Iterator<Item = &'static Entry<T>> + Clone + use<T> {
+        self.families.iter().flat_map(|f| f.entries)
+    }
+
     /// The names.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + Clone + use<T> {
-        self.entries.iter().map(|e| e.name)
+        self.entries().map(|e| e.name)
+    }
+
+    /// The family of a name; empty if there is none.
+    pub fn family(&self, name: &str) -> &'static str {
+        let found = self.families.iter().find(|f| f.entries.iter().any(|e| e.name == name));
+        found.map_or("", |f| f.name)
     }
 
     /// The thing that a section names, made from its other keys.
@@ -51,7 +71,7 @@ impl<T: ?Sized> Shelf<T> {
         if name.is_empty() {
             return Err(section.missing("name"));
         }
-        let entry = self.entries.iter().find(|e| e.name == name);
+        let entry = self.entries().find(|e| e.name == name);
         let entry = entry.ok_or_else(|| {
             let known = suggest(&name, self.names().chain(self.elsewhere.iter().copied()));
             Error::Input(format!("{}: there is no {} `{name}`; {known}", section.file(), self.what))

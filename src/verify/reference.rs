@@ -180,7 +180,7 @@ fn steps(
     let name = case.method.as_deref().unwrap_or_default();
     let also = ALSO.iter().find(|(theirs, ..)| *theirs == name);
     let ours = also.map_or(name, |(_, ours, _)| ours);
-    let Some(entry) = METHODS.entries.iter().find(|e| e.name == ours) else {
+    let Some(entry) = METHODS.entries().find(|e| e.name == ours) else {
         return Ok(Err(format!("method `{name}` is not registered")));
     };
     let Some(grid) = &case.grid else { return Err(Error::Input("a case of a method needs a grid".into())) };
