@@ -102,6 +102,9 @@ fn of(name: &'static str, options: &str, sde_name: &str) -> Result<Vec<Row>> {
     table.extend(more.into_iter().filter_map(|(_, v)| v.try_into::<toml::Table>().ok()).flatten());
     let section = Section::new("verify", "", table);
     let (method, sde) = (METHODS.build(&section)?, sde(sde_name)?);
+    if name == "adaptive-sde" {
+        return on_paths(sde_name, &*sde);
+    }
     if method.adaptive() {
         return adaptive(name, sde_name, &*sde);
     }
@@ -193,6 +196,41 @@ fn adaptive(name: &'static str, sde_name: &str, sde: &dyn LinearSde) -> Result<V
     let end: Vec<f64> = end.flatten_all()?.to_vec1()?;
     let gaps = end.iter().zip(-4..=4).map(|(x, k)| x - mean - deviation * f64::from(k));
     Ok(vec![zero(format!("{name} on {sde_name} at rtol 1e-9: end points"), gaps, 1e-6)])
+}
+
+/// `adaptive-sde` on N(1, 0.5²): 1000 samples, seed 0, of which the mean and the deviation must be those of p_ε within 4 standard errors (and the
+/// tolerance's own error), a false-alarm rate below 2e-4 for each SDE; and against 1024 steps of `sra1` on the same paths, where smaller
+/// tolerances must come closer.
+fn on_paths(sde_name: &str, sde: &dyn LinearSde) -> Result<Vec<Row>> {
+    let (model, key, rows) = (gaussian()?, Key::root(0), 1000);
+    let problem = Problem { sde, model: &model };
+    let (mean, deviation) = law(sde, SPAN.end);
+    let end = |name: &str, options: &str, rows: usize, steps: usize| -> Result<Tensor> {
+        let mut table = section(name).table().clone();
+        table.extend(options.parse::<toml::Table>().map_err(|e| Error::Run(e.to_string()))?);
+        let method = METHODS.build(&Section::new("verify", "", table))?;
+        let grid = UniformLogSnr.grid(sde, SPAN, steps)?;
+        let x = (noise::prior(&key, deviation, (0, rows, 1), (&Device::Cpu, DType::F64))? + mean)?;
+        let mut stepper = method.stepper(problem)?;
+        Ok(integrate(&mut *stepper, x, &grid, &Brownian::new(&key, 0, SPAN.end), &mut ())?)
+    };
+    let place = |what: &str| format!("adaptive-sde on {sde_name}: {what}");
+    let (loose, tight) = ("rtol = 1e-2\natol = 1e-2", "rtol = 2e-3\natol = 2e-3");
+    let x: Vec<f64> = end("adaptive-sde", loose, rows, 1)?.flatten_all()?.to_vec1()?;
+    let n = rows as f64;
+    let got = x.iter().sum::<f64>() / n;
+    let spread = (x.iter().map(|x| (x - got).powi(2)).sum::<f64>() / n).sqrt();
+    let (mean, deviation) = law(sde, SPAN.start);
+    let error = 4.0 * deviation / n.sqrt() + 5e-3;
+    let fine = end("sra1", "", 100, 1024)?;
+    let far = |options| Ok::<_, Error>(apart(&end("adaptive-sde", options, 100, 1)?, &fine)? / 10.0);
+    let (loose, tight) = (far(loose)?, far(tight)?);
+    Ok(vec![
+        near(place("mean of 1000 samples"), mean, got, error),
+        near(place("deviation of 1000 samples"), deviation, spread, error),
+        near(place("distance from a fine solution on the same paths, rtol 2e-3"), 0.0, tight, 2e-2),
+        near(place("that distance over the one at rtol 1e-2"), 0.0, tight / loose, 0.7),
+    ])
 }
 
 /// Strong orders on Brownian paths of three modes, where drifts are not affine: from the distances between N, 2N and 4N steps of 1000 samples,

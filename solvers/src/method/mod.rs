@@ -2,6 +2,7 @@
 //!
 //! To add one: a file here with the update it performs and its source, and a line in the registry of the workshop.
 
+mod adaptive_sde;
 mod additive;
 mod ancestral;
 mod ancestral_steps;
@@ -9,6 +10,7 @@ mod churn;
 mod ddim;
 mod deis;
 mod dopri;
+mod dpm_adaptive;
 mod er_sde;
 mod euler_maruyama;
 mod exponential;
@@ -23,11 +25,13 @@ mod runge_kutta;
 mod single_step;
 mod unipc;
 mod visited;
+mod walkers;
 
 use std::fmt::Debug;
 
 use candle_core::Tensor;
 
+pub use adaptive_sde::{AdaptiveSde, Rejected};
 pub use additive::Additive;
 pub use ancestral::Ancestral;
 pub use ancestral_steps::AncestralSteps;
@@ -35,6 +39,7 @@ pub use churn::Churn;
 pub use ddim::Ddim;
 pub use deis::DeisTab;
 pub use dopri::{Coupling, Dopri, Order as DopriOrder};
+pub use dpm_adaptive::DpmAdaptive;
 pub use er_sde::{ErSde, NoiseScale};
 pub use euler_maruyama::{EulerMaruyama, Maruyama};
 pub use exponential::Form;

@@ -8,8 +8,9 @@
 //! the next step is the old one times 0.9 e^(−1/5), between 0.2 and 10, and not longer right after a rejection. A row whose steps
 //! shrink below the spacing of numbers is given up: it is filled with NaN, so that it is counted as diverged.
 
-use candle_core::{D, Tensor};
+use candle_core::Tensor;
 
+use super::walkers::{Arrived, choose, norms, select};
 use super::{OdeMethod, Order};
 use crate::clock::Step;
 use crate::dynamics::{At, Ode};
@@ -69,7 +70,7 @@ impl OdeMethod for Rk45 {
     }
 
     fn advance(&self, ode: &dyn Ode, x: &Tensor, step: Step) -> Result<Tensor> {
-        let (rows, width) = x.dims2()?;
+        let width = x.dim(1)?;
         let mut run = Run { method: *self, ode, step, columns: ode.controlled(width) };
         let slope = ode.velocity(x, At::all(&[step.from]))?;
         let lengths = run.first_steps(x, &slope)?;
@@ -77,22 +78,23 @@ impl OdeMethod for Rk45 {
             lengths.into_iter().enumerate().map(|(row, h)| Walker { row, s: 0.0, h, rejected: false });
         let mut walkers: Vec<Walker> = walkers.collect();
         let (mut x, mut slope) = (x.clone(), slope);
-        let mut arrived: Vec<(usize, Tensor)> = Vec::with_capacity(rows);
+        let mut arrived = Arrived::default();
         for _ in 0..MOST_STEPS {
             if walkers.is_empty() {
-                return assemble(arrived);
+                return arrived.assemble();
             }
             (x, slope) = run.attempt(&x, &slope, &mut walkers)?;
             let going: Vec<usize> = (0..walkers.len()).filter(|&i| !run.done(&walkers[i])).collect();
             if going.len() < walkers.len() {
                 for (i, w) in walkers.iter().enumerate().filter(|(_, w)| run.done(w)) {
-                    let end = x.narrow(0, i, 1)?;
-                    arrived.push((w.row, if w.h > 0.0 { end } else { (end * f64::NAN)? }));
+                    if w.h > 0.0 {
+                        arrived.take(w.row, &x, i)?;
+                    } else {
+                        arrived.give_up(w.row, &x, i)?;
+                    }
                 }
-                let index: Vec<u32> = going.iter().map(|&i| i as u32).collect();
-                let index = Tensor::new(index, x.device())?;
-                x = x.index_select(&index, 0)?;
-                slope = slope.index_select(&index, 0)?;
+                x = select(&x, &going)?;
+                slope = select(&slope, &going)?;
                 walkers = going.into_iter().map(|i| walkers[i]).collect();
             }
         }
@@ -156,7 +158,7 @@ impl Run<'_> {
         for (w, norm) in walkers.iter_mut().zip(norms) {
             let grow = if norm.is_finite() { (0.9 * norm.powf(-0.2)).clamp(0.2, 10.0) } else { 0.2 };
             let accept = norm <= 1.0;
-            accepted.push(u8::from(accept));
+            accepted.push(accept);
             if accept {
                 let last = w.h >= self.length() - w.s;
                 w.s = if last { self.length() } else { w.s + w.h };
@@ -169,19 +171,13 @@ impl Run<'_> {
             }
             w.rejected = !accept;
         }
-        let mask = Tensor::from_vec(accepted, (walkers.len(), 1), x.device())?.broadcast_as(x.shape())?;
-        Ok((mask.where_cond(&end, x)?, mask.where_cond(&stages[6], slope)?))
+        Ok((choose(&accepted, &end, x)?, choose(&accepted, &stages[6], slope)?))
     }
 
     /// Root mean squares of  value / (atol + rtol size)  over the controlled columns, per row, on the host.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the adaptive controller decides on the host: one read an attempt"
-    )]
     fn norms(&self, value: &Tensor, size: &Tensor) -> Result<Vec<f64>> {
         let scale = size.affine(self.method.rtol, self.method.atol)?;
-        let ratio = (value / scale)?.narrow(1, 0, self.columns)?.to_dtype(candle_core::DType::F64)?;
-        Ok(ratio.sqr()?.mean(D::Minus1)?.sqrt()?.to_vec1()?)
+        norms(&(value / scale)?.narrow(1, 0, self.columns)?)
     }
 
     /// A first step for every row: Hairer, Nørsett & Wanner 1993, §II.4.
@@ -216,11 +212,4 @@ fn combine(weights: &[f64], stages: &[Tensor]) -> Result<Tensor> {
         }))
     })?;
     sum.ok_or_else(|| Error::Solve("a Runge–Kutta row holds no weight".into()))
-}
-
-/// The rows in their first order.
-fn assemble(mut rows: Vec<(usize, Tensor)>) -> Result<Tensor> {
-    rows.sort_by_key(|(row, _)| *row);
-    let rows: Vec<Tensor> = rows.into_iter().map(|(_, x)| x).collect();
-    Ok(Tensor::cat(&rows, 0)?)
 }

@@ -1,6 +1,6 @@
 //! Methods of higher order for additive noise.
 
-use tweedie_solvers::method::{Additive, Method};
+use tweedie_solvers::method::{AdaptiveSde, Additive, Method, Rejected};
 
 use super::super::{Entry, Family};
 
@@ -21,6 +21,16 @@ pub(super) const ADDITIVE: Family<dyn Method> = Family {
             name: "shark",
             about: "ShARK on the reverse SDE, strong order 1.5",
             build: |s| Ok(Box::new(Additive::shark(s.number("lambda", 1.0)?).map_err(|e| s.wrap(e))?)),
+        },
+        Entry {
+            name: "adaptive-sde",
+            about: "improved Euler on the reverse SDE with steps per sample, on one Brownian path",
+            build: |s| {
+                let rules = [("bridge", Rejected::Bridge), ("fresh", Rejected::Fresh)];
+                let (rtol, atol) = (s.number("rtol", 0.01)?, s.number("atol", 0.01)?);
+                let (lambda, rejected) = (s.number("lambda", 1.0)?, s.choice("rejected", &rules, "bridge")?);
+                Ok(Box::new(AdaptiveSde::new(lambda, rtol, atol, rejected).map_err(|e| s.wrap(e))?))
+            },
         },
     ],
 };

@@ -1,6 +1,6 @@
 //! Exponential integrators of one step.
 
-use tweedie_solvers::method::{Ddim, Form, Method, SingleStep};
+use tweedie_solvers::method::{Ddim, DpmAdaptive, Form, Method, SingleStep};
 
 use super::super::{Entry, Family};
 use crate::error::Result;
@@ -40,6 +40,17 @@ pub(super) const SINGLE_STEP: Family<dyn Method> = Family {
             build: |s| {
                 let order = s.integer("order", 2, 2..=3)? as usize;
                 Ok(Box::new(SingleStep::res(order).map_err(|e| s.wrap(e))?))
+            },
+        },
+        Entry {
+            name: "dpm-adaptive",
+            about: "DPM-Solver-12 or -23 with steps per sample",
+            build: |s| {
+                let form =
+                    s.choice("prediction", &[("noise", Form::Noise), ("data", Form::Data)], "noise")?;
+                let order = s.integer("order", 3, 2..=3)? as usize;
+                let (rtol, atol) = (s.number("rtol", 0.05)?, s.number("atol", 0.0078)?);
+                Ok(Box::new(DpmAdaptive::new(form, order, rtol, atol).map_err(|e| s.wrap(e))?))
             },
         },
     ],

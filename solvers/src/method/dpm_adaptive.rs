@@ -1,0 +1,187 @@
+//! DPM-Solver-12 and -23 with adaptive steps (Lu et al. 2022a, appendix C; the authors' `dpm_solver_adaptive`), for noise or data prediction. An
+//! attempt takes a step of length h in log-SNR with the methods of orders k − 1 and k, k = 2 or 3, whose difference over
+//! max(atol, rtol max(|x_low|, |x_prev|)) has the root mean square E: the step of order k is taken if E ≤ 1, and h ← 0.9 h E^(−1/k).
+//!
+//! Where the authors take the largest E of the batch, every row has its own step, error and time here: a row never depends on its companions.
+
+use candle_core::Tensor;
+
+use super::exponential::{Form, Leap};
+use super::walkers::{Arrived, choose, norms, select};
+use super::{Method, Order, Stepper};
+use crate::clock::Step;
+use crate::dynamics::Problem;
+use crate::kernel::{Kernel, Target};
+use crate::noise::Noise;
+use crate::{Error, Result, error, model};
+
+/// The adaptive DPM-Solver.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DpmAdaptive {
+    form: Form,
+    order: usize,
+    rtol: f64,
+    atol: f64,
+}
+
+/// More than this many attempts is an error.
+const MOST_STEPS: usize = 100_000;
+
+impl DpmAdaptive {
+    /// Order 2 (DPM-Solver-12) or 3 (-23), and tolerances above 0; the authors' are 0.05 and 0.0078.
+    ///
+    /// # Errors
+    /// If a number is out of its domain.
+    pub fn new(form: Form, order: usize, rtol: f64, atol: f64) -> Result<Self> {
+        if !(2..=3).contains(&order) {
+            return Err(Error::parameter("order", order, "be 2 or 3"));
+        }
+        Ok(Self { form, order, rtol: error::positive("rtol", rtol)?, atol: error::positive("atol", atol)? })
+    }
+}
+
+impl Method for DpmAdaptive {
+    fn order(&self) -> Order {
+        Order::None
+    }
+
+    fn evals(&self, _: usize) -> Option<usize> {
+        None
+    }
+
+    fn adaptive(&self) -> bool {
+        true
+    }
+
+    fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {
+        Ok(Box::new(Walk { method: *self, problem, visits: vec![] }))
+    }
+}
+
+struct Walk<'a> {
+    method: DpmAdaptive,
+    problem: Problem<'a>,
+    visits: Vec<u64>,
+}
+
+/// A row on its way: its time, and the step in log-SNR that it tries next.
+#[derive(Clone, Copy)]
+struct Walker {
+    row: usize,
+    t: f64,
+    h: f64,
+}
+
+/// c x + Σ w m, every factor one number for each row.
+fn combine(x: &Tensor, leaps: &[Leap], parts: &[(&dyn Fn(&Leap) -> f64, &Tensor)]) -> Result<Tensor> {
+    let keep: Vec<f64> = leaps.iter().map(|l| l.keep).collect();
+    let mut sum = x.broadcast_mul(&model::column(&keep, x)?)?;
+    for (weight, m) in parts {
+        let weights: Vec<f64> = leaps.iter().map(weight).collect();
+        sum = (sum + m.broadcast_mul(&model::column(&weights, x)?)?)?;
+    }
+    Ok(sum)
+}
+
+impl Walk<'_> {
+    /// The prediction for every row at its own time.
+    fn predict(&mut self, x: &Tensor, at: &[f64], walkers: &[Walker]) -> Result<Tensor> {
+        walkers.iter().for_each(|w| self.visits[w.row] += 1);
+        let target = match self.method.form {
+            Form::Data => Target::Data,
+            Form::Noise => Target::Noise,
+        };
+        self.problem.predict(x, at)?.read(|k| k.row(target))
+    }
+
+    /// Steps of order k − 1 and k from every row's time over its h, to these kernels.
+    fn attempt(&mut self, x: &Tensor, walkers: &[Walker], ends: &[Kernel]) -> Result<(Tensor, Tensor)> {
+        let (sde, form) = (self.problem.sde, self.method.form);
+        let from: Vec<Kernel> = walkers.iter().map(|w| sde.kernel(w.t)).collect();
+        let leaps = |to: &[Kernel]| -> Vec<Leap> {
+            from.iter().zip(to).map(|(&from, &to)| Leap::new(form, from, to)).collect()
+        };
+        let part = |r: f64| -> (Vec<f64>, Vec<Kernel>) {
+            let times = from
+                .iter()
+                .zip(ends)
+                .map(|(from, to)| sde.time_at(from.log_snr() + r * (to.log_snr() - from.log_snr())));
+            let times: Vec<f64> = times.collect();
+            let kernels = times.iter().map(|&t| sde.kernel(t)).collect();
+            (times, kernels)
+        };
+        let whole = leaps(ends);
+        let times: Vec<f64> = walkers.iter().map(|w| w.t).collect();
+        let m = self.predict(x, &times, walkers)?;
+        let r1 = if self.method.order == 2 { 0.5 } else { 1.0 / 3.0 };
+        let (times, kernels) = part(r1);
+        let m1 = self.predict(&combine(x, &leaps(&kernels), &[(&|l| l.weight(1), &m)])?, &times, walkers)?;
+        let d1 = (&m1 - &m)?;
+        let second = combine(x, &whole, &[(&|l| l.weight(1), &m), (&|l| 0.5 * l.weight(1) / r1, &d1)])?;
+        if self.method.order == 2 {
+            return Ok((combine(x, &whole, &[(&|l| l.weight(1), &m)])?, second));
+        }
+        let r2 = 2.0 / 3.0;
+        let (times, kernels) = part(r2);
+        let ahead =
+            combine(x, &leaps(&kernels), &[(&|l| l.weight(1), &m), (&|l| l.weight(2) * r2 / r1, &d1)])?;
+        let d2 = (self.predict(&ahead, &times, walkers)? - &m)?;
+        Ok((second, combine(x, &whole, &[(&|l| l.weight(1), &m), (&|l| l.weight(2) / r2, &d2)])?))
+    }
+}
+
+impl Stepper for Walk<'_> {
+    fn step(&mut self, x: &Tensor, step: Step, _: &dyn Noise) -> Result<Tensor> {
+        let (sde, DpmAdaptive { order, rtol, atol, .. }) = (self.problem.sde, self.method);
+        let (rows, goal) = (x.dim(0)?, sde.kernel(step.to).log_snr());
+        self.visits.resize(rows, 0);
+        // The authors' first step.
+        let mut walkers: Vec<Walker> = (0..rows).map(|row| Walker { row, t: step.from, h: 0.05 }).collect();
+        let (mut x, mut before) = (x.clone(), x.clone());
+        let mut arrived = Arrived::default();
+        for _ in 0..MOST_STEPS {
+            if walkers.is_empty() {
+                return arrived.assemble();
+            }
+            let ends = walkers.iter().map(|w| {
+                let lambda = sde.kernel(w.t).log_snr() + w.h;
+                if lambda >= goal { step.to } else { sde.time_at(lambda) }
+            });
+            let ends: Vec<f64> = ends.collect();
+            let kernels: Vec<Kernel> = ends.iter().map(|&t| sde.kernel(t)).collect();
+            let (low, high) = self.attempt(&x, &walkers, &kernels)?;
+            let scale = (low.abs()?.maximum(&before.abs()?)? * rtol)?.maximum(atol)?;
+            let errors = norms(&((&high - &low)? / scale)?)?;
+            let accepted: Vec<bool> = errors.iter().map(|e| *e <= 1.0).collect();
+            x = choose(&accepted, &high, &x)?;
+            before = choose(&accepted, &low, &before)?;
+            let (mut going, mut next) = (vec![], vec![]);
+            for (i, w) in walkers.iter().enumerate() {
+                let tried = kernels[i].log_snr() - sde.kernel(w.t).log_snr();
+                let grow =
+                    if errors[i].is_finite() { 0.9 * errors[i].powf(-1.0 / order as f64) } else { 0.2 };
+                let (t, h) = (if accepted[i] { ends[i] } else { w.t }, tried * grow.clamp(0.1, 100.0));
+                if accepted[i] && t == step.to {
+                    arrived.take(w.row, &x, i)?;
+                } else if h < 1e-12 {
+                    arrived.give_up(w.row, &x, i)?;
+                } else {
+                    going.push(i);
+                    next.push(Walker { t, h, ..*w });
+                }
+            }
+            if going.len() < walkers.len() && !going.is_empty() {
+                (x, before) = (select(&x, &going)?, select(&before, &going)?);
+            }
+            walkers = next;
+        }
+        Err(Error::Solve(format!(
+            "dpm-adaptive took {MOST_STEPS} attempts without arriving at t = {} (rtol {rtol}, atol {atol}): loosen the tolerances",
+            step.to
+        )))
+    }
+
+    fn visits(&self) -> Option<&[u64]> {
+        Some(&self.visits)
+    }
+}
