@@ -67,4 +67,8 @@ impl ScoreModel for Counted<'_> {
         self.add(x, 1 + tangents.len())?;
         self.model.raw_jvp(x, tangents, at)
     }
+
+    fn log_densities(&self, x: &Tensor, at: &[Kernel]) -> Result<Tensor> {
+        self.model.log_densities(x, at)
+    }
 }

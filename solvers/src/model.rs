@@ -30,6 +30,16 @@ pub trait ScoreModel: Send + Sync {
         let _ = (x, tangents, at);
         Err(Error::Unsupported("this model offers no derivative, which the likelihood needs".into()))
     }
+
+    /// log p_t(x) in nats for every row, (B, 1), where the density is known. Not counted as an evaluation.
+    ///
+    /// # Errors
+    /// As [`raw`](Self::raw); and for a model whose density is not known, which is the default.
+    fn log_densities(&self, x: &Tensor, at: &[Kernel]) -> Result<Tensor> {
+        let _ = (x, at);
+        let what = "a Metropolis test needs a model whose density is known, such as model = \"exact\"";
+        Err(Error::Unsupported(what.into()))
+    }
 }
 
 /// What a model said about x, with what is needed to read it as any other quantity.

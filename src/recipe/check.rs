@@ -38,6 +38,14 @@ impl Recipe {
                 )));
             }
         }
+        if let Some(method) = self.methods.iter().find(|m| m.it.needs_density()) {
+            if !matches!(self.model, ModelSpec::Exact) {
+                return Err(Error::Input(format!(
+                    "{}: the method {} has metropolis = true, which needs the density that model = \"exact\" knows; a network gives a score alone",
+                    self.file, method.label
+                )));
+            }
+        }
         for metric in &self.metrics {
             let neighbours = metric.table.get("neighbours").and_then(toml::Value::as_integer);
             if let Some(k) = neighbours.filter(|k| (self.samples as i64) < *k) {

@@ -48,7 +48,7 @@ const OPTIONS: &[(&str, &str)] = &[
     ("sa-solver", "predictor = 2, corrector = 2, few-steps = true"),
     ("sa-solver", "predictor = 2, corrector = 0"),
     ("sa-solver", "predictor = 1, corrector = 2, tau = 0.5"),
-    ("sa-solver", "tau = 0.0"),
+    ("sa-solver", "tau = 0.0, lower-order-final = false"),
     ("sa-solver", "predictor = 1, corrector = 0"),
     ("er-sde", "order = 1"),
     ("er-sde", "order = 2"),

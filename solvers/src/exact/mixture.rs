@@ -273,6 +273,10 @@ impl ScoreModel for Mixture {
         let derivatives = derivatives.collect::<Result<_>>()?;
         Ok((value, derivatives))
     }
+
+    fn log_densities(&self, x: &Tensor, at: &[Kernel]) -> Result<Tensor> {
+        super::log_densities(self, x, at)
+    }
 }
 
 impl Exact for Mixture {

@@ -11,8 +11,11 @@ pub use boxes::Boxes;
 pub use kernel_sum::{KernelSum, Level};
 pub use mixture::Mixture;
 
+use candle_core::{DType, Tensor};
+
+use crate::Result;
 use crate::kernel::Kernel;
-use crate::model::ScoreModel;
+use crate::model::{self, ScoreModel};
 
 /// A law whose noised densities are known.
 pub trait Exact: ScoreModel + std::fmt::Debug {
@@ -27,6 +30,16 @@ pub trait Exact: ScoreModel + std::fmt::Debug {
     fn mass(&self, _low: &[f64], _high: &[f64]) -> Option<f64> {
         None
     }
+}
+
+/// The log-densities of the rows of x, by the law's own on the host.
+#[expect(clippy::disallowed_methods, reason = "densities are made on the host, for Metropolis tests alone")]
+fn log_densities(law: &dyn Exact, x: &Tensor, at: &[Kernel]) -> Result<Tensor> {
+    let rows = model::check(x, law.dim(), at)?;
+    let points: Vec<f64> = x.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
+    let kernel = |row: usize| at[if at.len() == 1 { 0 } else { row }];
+    let each = points.chunks_exact(law.dim()).enumerate().map(|(row, x)| law.log_density(x, kernel(row)));
+    model::tensor(each.collect(), (rows, 1), x)
 }
 
 /// ln Σ exp of values, some of which may be −∞.

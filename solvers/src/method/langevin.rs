@@ -9,6 +9,9 @@
 //!   becomes (d + 2)²/d. Harmless for images, not in the plane.
 //!
 //! The paper's factor 1 − β_i on δ for VP is 1 here for every SDE, sub-VP included.
+//!
+//! With a Metropolis test (MALA; Roberts & Tweedie 1996, §1.4.1) a step to x′ is taken with probability min(1, p(x′) q(x|x′)/p(x) q(x′|x)),
+//! q(x′|x) ∝ exp(−|x′ − x − δ ∇log p(x)|²/4δ), and p_t is stationary for any δ that does not depend on x. It needs the density.
 
 use candle_core::{D, Tensor};
 
@@ -49,6 +52,7 @@ pub enum Norm {
 pub struct Langevin {
     rule: Rule,
     steps: usize,
+    metropolis: bool,
 }
 
 impl Langevin {
@@ -64,12 +68,28 @@ impl Langevin {
         if steps == 0 {
             return Err(Error::parameter("corrections", steps, "be 1 or more"));
         }
-        Ok(Self { rule, steps })
+        Ok(Self { rule, steps, metropolis: false })
+    }
+
+    /// The same with a Metropolis test.
+    ///
+    /// # Errors
+    /// If the step size depends on x.
+    pub fn metropolis(self) -> Result<Self> {
+        if matches!(self.rule, Rule::Snr { norm: Norm::Batch | Norm::Sample, .. }) {
+            return Err(Error::parameter("metropolis", true, "go with norm = \"kernel\" or with step-size"));
+        }
+        Ok(Self { metropolis: true, ..self })
+    }
+
+    /// Whether the model's density is needed.
+    pub fn needs_density(&self) -> bool {
+        self.metropolis
     }
 
     /// Evaluations of the model each time that it is applied.
     pub fn evals(&self) -> usize {
-        self.steps
+        self.steps + usize::from(self.metropolis)
     }
 
     /// Whether a sample depends on the others of its batch.
@@ -84,6 +104,13 @@ impl Langevin {
     pub fn correct(&self, problem: Problem<'_>, x: &Tensor, step: Step, noise: &dyn Noise) -> Result<Tensor> {
         let mut x = x.clone();
         let sigma = problem.sde.kernel(step.to).sigma;
+        if self.metropolis {
+            let delta = match self.rule {
+                Rule::Fixed(delta) => delta,
+                Rule::Snr { snr, .. } => 2.0 * (snr * sigma).powi(2),
+            };
+            return self.test(problem, x, step, noise, delta);
+        }
         for number in 0..self.steps {
             let score = problem.predict(&x, &[step.to])?.score()?;
             let z = noise.normal(step, Draw::Corrector(number as u32), &x)?;
@@ -101,6 +128,41 @@ impl Langevin {
                     ((x + pull)? + (z.broadcast_mul(&root)? * 2f64.sqrt())?)?
                 }
             };
+        }
+        Ok(x)
+    }
+}
+
+impl Langevin {
+    /// Langevin steps of size δ with Metropolis tests: three draws each.
+    fn test(
+        &self,
+        problem: Problem<'_>,
+        x: Tensor,
+        step: Step,
+        noise: &dyn Noise,
+        delta: f64,
+    ) -> Result<Tensor> {
+        let at = [problem.sde.kernel(step.to)];
+        let score = |x: &Tensor| problem.predict(x, &[step.to])?.score();
+        let (mut x, mut pull, mut log_p) = (x.clone(), score(&x)?, problem.model.log_densities(&x, &at)?);
+        for number in 0..self.steps as u32 {
+            let draw = |which: u32| noise.normal(step, Draw::Corrector(3 * number + which), &x);
+            let new = shift(&x, &pull, &draw(0)?, delta)?;
+            let (new_pull, new_log_p) = (score(&new)?, problem.model.log_densities(&new, &at)?);
+            // ln q of a move, but for a constant.
+            let chance = |to: &Tensor, from: &Tensor, pull: &Tensor| -> Result<Tensor> {
+                let rest = ((to - from)? - (pull * delta)?)?;
+                Ok((rest.sqr()?.sum_keepdim(D::Minus1)? * (-0.25 / delta))?)
+            };
+            let back = (&new_log_p + chance(&x, &new, &new_pull)?)?;
+            let ratio = (back - (&log_p + chance(&new, &x, &pull)?)?)?;
+            // −½ (z² + z′²) of two normals is the logarithm of a uniform number.
+            let (a, b) = (draw(1)?.narrow(1, 0, 1)?, draw(2)?.narrow(1, 0, 1)?);
+            let taken = ratio.gt(&((a.sqr()? + b.sqr()?)? * -0.5)?)?;
+            let wide = taken.broadcast_as(x.shape())?;
+            (x, pull) = (wide.where_cond(&new, &x)?, wide.where_cond(&new_pull, &pull)?);
+            log_p = taken.where_cond(&new_log_p, &log_p)?;
         }
         Ok(x)
     }
@@ -136,6 +198,10 @@ impl Method for AnnealedLangevin {
 
     fn couples_batch(&self) -> bool {
         self.0.couples_batch()
+    }
+
+    fn needs_density(&self) -> bool {
+        self.0.needs_density()
     }
 }
 

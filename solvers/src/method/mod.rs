@@ -101,6 +101,11 @@ pub trait Method: Send + Sync + Debug {
         false
     }
 
+    /// Whether the model's density is needed, not its score alone.
+    fn needs_density(&self) -> bool {
+        false
+    }
+
     /// λ, for those whose steps are Euler–Maruyama's on the reverse SDE with this noise level.
     fn euler(&self) -> Option<f64> {
         None

@@ -51,6 +51,10 @@ impl Method for PredictorCorrector {
         self.predictor.euler()
     }
 
+    fn needs_density(&self) -> bool {
+        self.predictor.needs_density() || self.corrector.needs_density()
+    }
+
     fn couples_batch(&self) -> bool {
         self.predictor.couples_batch() || self.corrector.couples_batch()
     }

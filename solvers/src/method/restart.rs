@@ -52,6 +52,14 @@ impl Method for Restart {
         Some(self.inner.evals(steps)? + self.times * self.inner.evals(self.steps)?)
     }
 
+    fn needs_density(&self) -> bool {
+        self.inner.needs_density()
+    }
+
+    fn couples_batch(&self) -> bool {
+        self.inner.couples_batch()
+    }
+
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {
         Ok(Box::new(Walk {
             method: self,

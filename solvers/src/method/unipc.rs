@@ -136,6 +136,8 @@ impl Method for UniPc {
             (Variant::VaryCoeff, 2..) => 1,
             (_, corrector) => self.order.max(corrector + usize::from(corrector > 0)) as u8,
         };
+        // The one step of order 1 at the end errs by h².
+        let order = if self.lower_final { order.min(2) } else { order };
         if self.tau > 0.0 {
             Order::Stochastic { weak: order.min(2), strong: Some(1.0) }
         } else {

@@ -58,5 +58,7 @@ fn langevin(s: &Section) -> Result<Langevin> {
         }
     };
     let corrections = s.integer("corrections", 1, 1..=10_000)? as usize;
-    Langevin::new(rule, corrections).map_err(|e| s.wrap(e))
+    let metropolis = s.boolean("metropolis", false)?;
+    let plain = Langevin::new(rule, corrections).map_err(|e| s.wrap(e))?;
+    if metropolis { plain.metropolis().map_err(|e| s.wrap(e)) } else { Ok(plain) }
 }

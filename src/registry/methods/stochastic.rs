@@ -71,7 +71,7 @@ fn sa_solver(s: &Section) -> Result<Box<dyn Method>> {
     let corrector = s.integer("corrector", 4, 0..=4)? as usize;
     let range = (s.number("tau-from", 0.0)?, s.number("tau-to", f64::INFINITY)?);
     let (tau, few) = (s.number("tau", 1.0)?, s.boolean("few-steps", false)?);
-    let lower = s.boolean("lower-order-final", false)?;
+    let lower = s.boolean("lower-order-final", true)?;
     let method = UniPc::sa(predictor, corrector, few, tau, range).map_err(|e| s.wrap(e))?;
     Ok(Box::new(method.lower_final(lower)))
 }
