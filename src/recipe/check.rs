@@ -38,13 +38,12 @@ impl Recipe {
                 )));
             }
         }
-        if let Some(method) = self.methods.iter().find(|m| m.it.needs_density()) {
-            if !matches!(self.model, ModelSpec::Exact) {
-                return Err(Error::Input(format!(
-                    "{}: the method {} has metropolis = true, which needs the density that model = \"exact\" knows; a network gives a score alone",
-                    self.file, method.label
-                )));
-            }
+        let exact = matches!(self.model, ModelSpec::Exact);
+        if let Some(method) = self.methods.iter().find(|m| m.it.needs_density() && !exact) {
+            return Err(Error::Input(format!(
+                "{}: the method {} has metropolis = true, which needs the density that model = \"exact\" knows; a network gives a score alone",
+                self.file, method.label
+            )));
         }
         for metric in &self.metrics {
             let neighbours = metric.table.get("neighbours").and_then(toml::Value::as_integer);

@@ -1,6 +1,8 @@
 //! The shelf of time grids.
 
-use tweedie_solvers::grid::{Explicit, Karras, Quadratic, Spacing, UniformLogSnr, UniformT};
+use tweedie_solvers::grid::{
+    Cosine, Explicit, Exponential, Karras, Quadratic, Spacing, UniformLogSnr, UniformT,
+};
 
 use super::{Entry, Family, Shelf};
 
@@ -23,6 +25,21 @@ pub const GRIDS: Shelf<dyn Spacing> = Shelf {
                 build: |s| Ok(Box::new(Karras::new(s.number("rho", 7.0)?).map_err(|e| s.wrap(e))?)),
             },
             Entry { name: "quadratic", about: "equal steps of √t", build: |_| Ok(Box::new(Quadratic)) },
+            Entry {
+                name: "exponential",
+                about: "equal steps of ln(σ/α), or their powers (polyexponential)",
+                build: |s| Ok(Box::new(Exponential::new(s.number("rho", 1.0)?).map_err(|e| s.wrap(e))?)),
+            },
+            Entry {
+                name: "cosine",
+                about: "equal steps of arctan(σ/α), the cosine schedule's",
+                build: |_| Ok(Box::new(Cosine)),
+            },
+            Entry {
+                name: "importance",
+                about: "quantiles of g²/σ²: that is −2 d ln(α/σ)/dt, so the nodes are uniform-log-snr's",
+                build: |_| Ok(Box::new(UniformLogSnr)),
+            },
             Entry {
                 name: "explicit",
                 about: "the nodes themselves, from noise to data",

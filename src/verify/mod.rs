@@ -4,6 +4,7 @@
 pub mod affine;
 mod evaluations;
 mod golden;
+mod identities;
 mod kernels;
 mod langevin;
 mod likelihood;
@@ -79,11 +80,16 @@ pub struct Group {
 }
 
 /// All groups, in the order in which they are printed.
-pub const GROUPS: [Group; 9] = [
+pub const GROUPS: [Group; 10] = [
     Group { name: "schedules", about: "α, σ, log-SNR and g at printed values", jobs: schedules::jobs },
     Group { name: "kernels", about: "drift and diffusion against the kernel they make", jobs: kernels::jobs },
     Group { name: "golden", about: "errors on N(1, 0.5²) to their printed digits", jobs: golden::jobs },
     Group { name: "orders", about: "measured orders against declared ones", jobs: orders::jobs },
+    Group {
+        name: "identities",
+        about: "methods that are one another under other names",
+        jobs: identities::jobs,
+    },
     Group {
         name: "evaluations",
         about: "evaluations counted against declared ones",

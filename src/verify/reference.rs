@@ -82,10 +82,11 @@ const ALSO: [(&str, &str, &str); 3] = [
 ];
 
 /// Options that say what a name says already, and the one value of each that our methods have.
-const FIXED: [(&str, &[&str]); 6] = [
+const FIXED: [(&str, &[&str]); 7] = [
     ("algorithm", &["\"dpmsolver\"", "\"dpmsolver++\""]),
     ("form", &["\"multistep\"", "\"singlestep_fixed\""]),
     ("solver_type", &["\"dpmsolver\""]),
+    ("eta", &["0.0", "0"]),
     ("lower_order_final", &["false"]),
     ("corrector_on_last_step", &["false"]),
     ("order", &[]),

@@ -2,7 +2,9 @@
 //!
 //! Every grid starts at T and ends at ε exactly, whatever the rounding of its formula.
 
+mod cosine;
 mod explicit;
+mod exponential;
 mod karras;
 mod quadratic;
 mod uniform_log_snr;
@@ -10,7 +12,9 @@ mod uniform_t;
 
 use std::fmt::Debug;
 
+pub use cosine::Cosine;
 pub use explicit::Explicit;
+pub use exponential::Exponential;
 pub use karras::Karras;
 pub use quadratic::Quadratic;
 pub use uniform_log_snr::UniformLogSnr;
@@ -64,7 +68,9 @@ mod tests {
             Box::new(SubVp::default()),
             Box::new(Edm::default()),
         ];
-        let grids: [Box<dyn Spacing>; 4] = [
+        let grids: [Box<dyn Spacing>; 6] = [
+            Box::new(Exponential::new(2.0).unwrap()),
+            Box::new(Cosine),
             Box::new(UniformT),
             Box::new(UniformLogSnr),
             Box::new(Karras::new(7.0).unwrap()),
@@ -95,6 +101,12 @@ mod tests {
         assert!((middle(&Quadratic) - (0.5 * (1.0 + 1e-3f64.sqrt())).powi(2)).abs() < 1e-15);
         let half = |t: f64| vp.kernel(t).log_snr();
         assert!((half(middle(&UniformLogSnr)) - 0.5 * (half(1.0) + half(1e-3))).abs() < 1e-12);
+        let (first, last) = (half(1.0), half(1e-3));
+        let poly = middle(&Exponential::new(2.0).unwrap());
+        assert!((half(poly) - (last + 0.25 * (first - last))).abs() < 1e-12);
+        assert!((middle(&Exponential::new(1.0).unwrap()) - middle(&UniformLogSnr)).abs() < 1e-12);
+        let angle = |t: f64| (-half(t)).exp().atan();
+        assert!((angle(middle(&Cosine)) - 0.5 * (angle(1.0) + angle(1e-3))).abs() < 1e-12);
         let ratio = |t: f64, rho: f64| (-half(t) / rho).exp();
         let karras = middle(&Karras::new(3.0).unwrap());
         assert!((ratio(karras, 3.0) - 0.5 * (ratio(1.0, 3.0) + ratio(1e-3, 3.0))).abs() < 1e-12);
@@ -118,6 +130,7 @@ mod tests {
         let even = UniformLogSnr.grid(&vp, vp.span(Use::Sampling), 4).unwrap();
         assert!(nodes(0.1).times()[3] > 0.5);
         assert!(nodes(1e9).times().iter().zip(even.times()).all(|(a, b)| (a - b).abs() < 1e-8));
+        assert!(Exponential::new(0.0).is_err());
         assert!(Karras::new(0.0).is_err() && Karras::new(f64::NAN).is_err());
     }
 

@@ -73,8 +73,11 @@ struct Walker {
     h: f64,
 }
 
+/// A prediction, and its factor on each row's leap.
+type Part<'a> = (&'a dyn Fn(&Leap) -> f64, &'a Tensor);
+
 /// c x + Σ w m, every factor one number for each row.
-fn combine(x: &Tensor, leaps: &[Leap], parts: &[(&dyn Fn(&Leap) -> f64, &Tensor)]) -> Result<Tensor> {
+fn combine(x: &Tensor, leaps: &[Leap], parts: &[Part<'_>]) -> Result<Tensor> {
     let keep: Vec<f64> = leaps.iter().map(|l| l.keep).collect();
     let mut sum = x.broadcast_mul(&model::column(&keep, x)?)?;
     for (weight, m) in parts {

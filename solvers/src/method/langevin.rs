@@ -109,7 +109,7 @@ impl Langevin {
                 Rule::Fixed(delta) => delta,
                 Rule::Snr { snr, .. } => 2.0 * (snr * sigma).powi(2),
             };
-            return self.test(problem, x, step, noise, delta);
+            return self.test(problem, &x, step, noise, delta);
         }
         for number in 0..self.steps {
             let score = problem.predict(&x, &[step.to])?.score()?;
@@ -138,14 +138,14 @@ impl Langevin {
     fn test(
         &self,
         problem: Problem<'_>,
-        x: Tensor,
+        x: &Tensor,
         step: Step,
         noise: &dyn Noise,
         delta: f64,
     ) -> Result<Tensor> {
         let at = [problem.sde.kernel(step.to)];
         let score = |x: &Tensor| problem.predict(x, &[step.to])?.score();
-        let (mut x, mut pull, mut log_p) = (x.clone(), score(&x)?, problem.model.log_densities(&x, &at)?);
+        let (mut x, mut pull, mut log_p) = (x.clone(), score(x)?, problem.model.log_densities(x, &at)?);
         for number in 0..self.steps as u32 {
             let draw = |which: u32| noise.normal(step, Draw::Corrector(3 * number + which), &x);
             let new = shift(&x, &pull, &draw(0)?, delta)?;
