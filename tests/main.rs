@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests are named as sentences, and fail by panicking")]
 
 mod adaptive;
+mod budgets;
 mod cli;
 mod convergence;
 mod determinism;

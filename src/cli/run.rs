@@ -8,7 +8,7 @@ use clap::Args;
 use super::{Machine, say, warn};
 use crate::error::{Error, Result};
 use crate::recipe::{ModelSpec, Recipe};
-use crate::report::{Progress, comparisons, tables};
+use crate::report::{Progress, comparisons, rankings, tables};
 use crate::run::{self, Place, make_dir};
 
 #[derive(Debug, Args)]
@@ -32,11 +32,12 @@ pub(super) struct Arguments {
 }
 
 /// A run or a model is recognised by these; nothing else is ever removed.
-const OURS: [&str; 9] = [
+const OURS: [&str; 10] = [
     "manifest.json",
     "results.csv",
     "summary.csv",
     "paired.csv",
+    "ranking.csv",
     "excess.csv",
     "timings.csv",
     "samples",
@@ -127,8 +128,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     }
     say(&tables(&recipe, &outcome.summary));
     let compared = comparisons(&recipe, &outcome.summary, &outcome.paired);
-    if !compared.is_empty() {
-        say(&compared);
+    for text in [compared, rankings(&recipe, &outcome.ranking)].iter().filter(|t| !t.is_empty()) {
+        say(text);
     }
     for note in &outcome.diverged {
         say(note);

@@ -1,6 +1,7 @@
 //! Rules of a recipe that need more than one key.
 
-use tweedie_solvers::method::Order;
+use tweedie_solvers::integrate::Finish;
+use tweedie_solvers::method::{Method, Order};
 use tweedie_solvers::noise::Driver;
 use tweedie_solvers::sde::Use;
 
@@ -14,7 +15,7 @@ impl Recipe {
     pub(super) fn check(&self) -> Result<()> {
         for grid in &self.grids {
             for sde in &self.sdes {
-                for &n in self.steps_on(&*grid.it).iter() {
+                for n in grid.it.fixed_steps().map_or_else(|| self.all_steps(), |n| vec![n]) {
                     let made = grid.it.grid(&*sde.it, sde.it.span(Use::Sampling), n);
                     made.map_err(|e| {
                         Error::Input(format!("{}: grid {} on {}: {e}", self.file, grid.label, sde.label))
@@ -136,6 +137,28 @@ impl Recipe {
     /// Strong errors and decompositions compare samples on one path: methods must converge to one, and the reference be finer.
     fn check_paths(&self) -> Result<()> {
         let refuse = |what: String| Err(Error::Input(format!("{}: {what}", self.file)));
+        let by_steps = [
+            ("strong", self.strong.is_some()),
+            ("decompose", self.decompose.is_some()),
+            ("paired", self.baseline.is_some()),
+        ];
+        if let Some((key, _)) = by_steps.iter().find(|(_, asked)| *asked && !self.evals.is_empty()) {
+            return refuse(format!(
+                "[{key}] compares runs of the same steps; give steps in the place of evals"
+            ));
+        }
+        if !self.evals.is_empty() {
+            let poor = |m: &&Named<dyn Method>| {
+                !m.it.adaptive() && self.grids.iter().all(|g| self.steps_of(&*m.it, &*g.it).is_empty())
+            };
+            if let Some(method) = self.methods.iter().find(poor) {
+                return refuse(format!(
+                    "evals: no budget pays for one step of {}, which takes {}",
+                    method.label,
+                    method.it.evals(1).unwrap_or(1) + usize::from(self.finish == Finish::Denoise)
+                ));
+            }
+        }
         let asked = [
             self.strong.map(|s| ("strong", s.reference_steps)),
             self.decompose.map(|d| ("decompose", d.reference_steps)),
@@ -148,10 +171,11 @@ impl Recipe {
                     2 * most
                 ));
             }
-            let vague = self.methods.iter().find(|m| !m.it.adaptive() && m.it.order() == Order::None);
+            let pathless = |order| matches!(order, Order::None | Order::Stochastic { strong: None, .. });
+            let vague = self.methods.iter().find(|m| !m.it.adaptive() && pathless(m.it.order()));
             if let Some(method) = vague {
                 return refuse(format!(
-                    "[{key}] compares step counts on one path, and {} does not tend to one: its corrections are other ones for every grid; leave it out",
+                    "[{key}] compares step counts on one path, and {} does not tend to one: its noise is another for every grid; leave it out",
                     method.label
                 ));
             }

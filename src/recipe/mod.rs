@@ -2,6 +2,7 @@
 //! every combination. Everything is built, and so checked, when the file is read; nothing is written before that.
 
 mod answers;
+mod budget;
 mod check;
 mod expand;
 mod parts;
@@ -28,18 +29,7 @@ use crate::train::TrainConfig;
 pub use expand::override_key;
 pub use parts::PROBES;
 pub use section::{Section, named};
-pub use specs::{DecomposeSpec, Distance, LikelihoodSpec, ModelSpec, StrongSpec};
-
-/// A thing that a recipe names, with its label in tables and files, and the table that it was made from.
-#[derive(Debug)]
-pub struct Named<T: ?Sized> {
-    /// The name, with the options that were given: `rk45(rtol=0.001)`.
-    pub label: String,
-    /// All its options, defaults included.
-    pub table: Table,
-    /// The thing.
-    pub it: Box<T>,
-}
+pub use specs::{DecomposeSpec, Distance, Figures, LikelihoodSpec, ModelSpec, Named, StrongSpec};
 
 /// A recipe, checked.
 #[derive(Debug)]
@@ -64,8 +54,10 @@ pub struct Recipe {
     pub methods: Vec<Named<dyn Method>>,
     /// Grids.
     pub grids: Vec<Named<dyn Spacing>>,
-    /// Step counts.
+    /// Step counts; empty where `evals` are given.
     pub steps: Vec<usize>,
+    /// Budgets of evaluations per sample, in the place of step counts.
+    pub evals: Vec<usize>,
     /// What is done at ε.
     pub finish: Finish,
     /// Metrics between samples and data.
@@ -89,7 +81,7 @@ pub struct Recipe {
     /// The method that all others are compared with, sample by sample.
     pub baseline: Option<String>,
     /// Whether figures are drawn.
-    pub figures: bool,
+    pub figures: Figures,
     /// Whether samples are written.
     pub save_samples: bool,
     /// The recipe with all overrides and defaults: itself a recipe, which means the same.
@@ -147,7 +139,7 @@ impl Recipe {
         let sdes = many(&top, "sde", "vp", |s| SDES.build(s).map(Some))?;
         let methods = many(&top, "method", "euler-maruyama", |s| METHODS.build(s).map(Some))?;
         let grids = many(&top, "grid", "uniform-t", |s| GRIDS.build(s).map(Some))?;
-        let steps = expand::integers(&top, "steps", 100, 1)?;
+        let (steps, evals) = budget::given(&top)?;
         let mut wants_nll = false;
         let metrics = many(&top, "metrics", "sliced-w2", |s| {
             if s.text("name", "")? != NLL {
@@ -165,7 +157,8 @@ impl Recipe {
         let section = top.section("likelihood")?;
         let asked = top.has("likelihood") || wants_nll;
         let likelihood = asked.then(|| parts::likelihood(&section)).transpose()?;
-        let (figures, save_samples) = (top.boolean("figures", true)?, top.boolean("save-samples", true)?);
+        let figures = parts::figures(&top)?;
+        let save_samples = top.boolean("save-samples", true)?;
         let driver = top.choice("noise", &DRIVERS, "independent")?;
         let section = top.section("strong")?;
         let strong = top.has("strong").then(|| parts::strong(&section)).transpose()?;
@@ -180,7 +173,11 @@ impl Recipe {
         listed.extend(wants_nll.then(|| Value::Table(named(NLL))));
         table.extend([
             ("seed".to_owned(), whole(&seeds)),
-            ("steps".to_owned(), whole(&steps)),
+            if evals.is_empty() {
+                ("steps".to_owned(), whole(&steps))
+            } else {
+                ("evals".to_owned(), whole(&evals))
+            },
             ("data".to_owned(), Value::Array(tables(&data))),
             ("sde".to_owned(), Value::Array(tables(&sdes))),
             ("method".to_owned(), Value::Array(tables(&methods))),
@@ -215,6 +212,7 @@ impl Recipe {
             methods,
             grids,
             steps: steps.into_iter().map(|n| n as usize).collect(),
+            evals: evals.into_iter().map(|n| n as usize).collect(),
             finish,
             metrics,
             model,
@@ -232,11 +230,6 @@ impl Recipe {
         };
         recipe.check()?;
         Ok(recipe)
-    }
-
-    /// The step counts of a grid: the recipe's, or the one that the grid fixes.
-    pub fn steps_on(&self, grid: &dyn Spacing) -> Vec<usize> {
-        grid.fixed_steps().map_or_else(|| self.steps.clone(), |n| vec![n])
     }
 
     /// The network for a data set: the dimension and σ_d are the data's.

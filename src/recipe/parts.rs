@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use toml::Value;
 use tweedie_solvers::likelihood::{Divergence, Probe};
 use tweedie_solvers::method::Method;
 
-use super::{DecomposeSpec, Distance, LikelihoodSpec, ModelSpec, Named, Section, StrongSpec, one};
+use super::{DecomposeSpec, Distance, Figures, LikelihoodSpec, ModelSpec, Named, Section, StrongSpec, one};
 use crate::error::{Error, Result, suggest};
 use crate::net::{MlpConfig, Prediction};
 use crate::registry::{GRIDS, METHODS};
@@ -162,4 +163,13 @@ pub(super) fn paired(s: &Section, methods: &[Named<dyn Method>]) -> Result<Strin
     }
     s.finish()?;
     Ok(baseline)
+}
+
+/// `figures`: a boolean, or which ones.
+pub(super) fn figures(top: &Section) -> Result<Figures> {
+    if matches!(top.value("figures", "true"), Some(Value::String(_))) {
+        let names = [("all", Figures::All), ("quality", Figures::Quality), ("none", Figures::None)];
+        return top.choice("figures", &names, "all");
+    }
+    Ok(if top.boolean("figures", true)? { Figures::All } else { Figures::None })
 }

@@ -2,12 +2,30 @@
 
 use std::path::PathBuf;
 
+use toml::{Table, Value};
 use tweedie_solvers::grid::Spacing;
 use tweedie_solvers::likelihood::Divergence;
 use tweedie_solvers::method::Method;
 
-use super::Named;
 use crate::net::MlpConfig;
+
+/// A thing that a recipe names, with its label in tables and files, and the table that it was made from.
+#[derive(Debug)]
+pub struct Named<T: ?Sized> {
+    /// The name, with the options that were given: `rk45(rtol=0.001)`.
+    pub label: String,
+    /// All its options, defaults included.
+    pub table: Table,
+    /// The thing.
+    pub it: Box<T>,
+}
+
+impl<T: ?Sized> Named<T> {
+    /// The name without options.
+    pub fn name(&self) -> &str {
+        self.table.get("name").and_then(Value::as_str).unwrap_or_default()
+    }
+}
 
 /// What is put in the place of the score.
 #[derive(Clone, Debug)]
@@ -67,4 +85,15 @@ pub enum Distance {
     Pairs,
     /// The 2-Wasserstein distance of the two sets: samples may be matched anew. Below W₂ between two draws it says little.
     W2,
+}
+
+/// Which pictures a run draws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figures {
+    /// Every one.
+    All,
+    /// Those of quality against evaluations.
+    Quality,
+    /// None.
+    None,
 }

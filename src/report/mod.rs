@@ -6,6 +6,7 @@ mod comparisons;
 mod figures;
 mod manifest;
 mod progress;
+mod ranking;
 mod table;
 
 use std::path::Path;
@@ -16,12 +17,13 @@ pub use comparisons::comparisons;
 pub use figures::{Shown, figures};
 pub use manifest::Manifest;
 pub use progress::Progress;
+pub use ranking::rankings;
 pub use table::tables;
 pub(crate) use table::{fresh, right};
 
 use crate::error::{Error, Result};
 use crate::files::replace;
-use crate::run::{Level, Paired, Record, Summary};
+use crate::run::{Level, Paired, Ranked, Record, Summary};
 
 /// Writes `results.csv` and `summary.csv`.
 ///
@@ -46,6 +48,14 @@ pub fn write_levels(out: &Path, rows: &[Level]) -> Result<()> {
 /// If the file cannot be written.
 pub fn write_paired(out: &Path, rows: &[Paired]) -> Result<()> {
     write_csv(&out.join("paired.csv"), rows)
+}
+
+/// Writes `ranking.csv`.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_ranking(out: &Path, rows: &[Ranked]) -> Result<()> {
+    write_csv(&out.join("ranking.csv"), rows)
 }
 
 /// Writes `timings.csv`: seconds of each sampling run, metrics excluded; by name, so that the order of threads does not show.

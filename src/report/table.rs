@@ -15,7 +15,8 @@ use crate::run::record::DATA;
 pub fn tables(recipe: &Recipe, summary: &[Summary]) -> String {
     let mut out = String::new();
     for (data, _) in &recipe.data {
-        if let Some(metric) = recipe.metrics.first() {
+        // Methods at budgets are ranked, in tables of their own.
+        if let Some(metric) = recipe.metrics.first().filter(|_| recipe.evals.is_empty()) {
             for sde in &recipe.sdes {
                 out += &quality(recipe, summary, &data.label, &sde.label, &metric.label);
             }

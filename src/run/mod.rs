@@ -8,6 +8,7 @@ pub mod lore;
 mod measure;
 mod models;
 mod paired;
+mod ranking;
 pub mod record;
 mod strong;
 
@@ -26,7 +27,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::metrics::Known;
 use crate::points::Points;
-use crate::recipe::Recipe;
+use crate::recipe::{Figures, Recipe};
 use crate::report::{self, Progress};
 
 pub use decompose::{PARTS, SLOPE, WHOLE};
@@ -35,6 +36,7 @@ pub use draw::{Drawn, Target, draw};
 pub use excess::Level;
 pub use models::{INTERRUPTED, Model, TRAINING, train_all};
 pub use paired::{Paired, paired};
+pub use ranking::{Ranked, ranking};
 pub use record::{Record, Summary, summarise};
 pub use strong::{SLOPE as STRONG_SLOPE, STRONG};
 
@@ -60,6 +62,8 @@ pub struct Outcome {
     pub summary: Vec<Summary>,
     /// Methods against the recipe's baseline.
     pub paired: Vec<Paired>,
+    /// Methods at every budget of evaluations.
+    pub ranking: Vec<Ranked>,
     /// A remark for each sampling run that diverged.
     pub diverged: Vec<String>,
     /// The number of sampling runs.
@@ -89,7 +93,7 @@ impl Job {
                         let steps: Vec<Option<usize>> = if made.it.adaptive() {
                             if grid > 0 { vec![] } else { vec![None] }
                         } else {
-                            recipe.steps_on(&*spacing.it).into_iter().map(Some).collect()
+                            recipe.steps_of(&*made.it, &*spacing.it).into_iter().map(Some).collect()
                         };
                         for steps in steps {
                             jobs.extend(recipe.seeds.iter().map(|&seed| Self {
@@ -229,6 +233,21 @@ pub fn run(recipe: &Recipe, place: &Place<'_>, warn: &dyn Fn(&str)) -> Result<Ou
     records.extend(excess);
     records.extend(measure::likelihoods(recipe, &models, place)?);
     let summary = summarise(&records);
+    let timings = timings.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let ranking = ranking(recipe, &records, &summary, &|r| {
+        let same = |job: &&Job| {
+            (&recipe.data[job.data].0.label, &recipe.sdes[job.sde].label) == (&r.data, &r.sde)
+                && recipe.methods[job.method].label == r.method
+                && job.steps == r.steps
+                && (job.steps.is_none() || recipe.grids[job.grid].label == r.grid)
+        };
+        let stems: Vec<String> = jobs.iter().filter(same).map(|job| job.stem(recipe)).collect();
+        let mine = timings.iter().filter(|(stem, _)| stems.contains(stem));
+        mine.map(|(_, s)| s).sum::<f64>() / stems.len().max(1) as f64
+    });
+    if !ranking.is_empty() {
+        report::write_ranking(place.out, &ranking)?;
+    }
     report::write_records(place.out, &records, &summary)?;
     if !levels.is_empty() {
         report::write_levels(place.out, &levels)?;
@@ -236,7 +255,7 @@ pub fn run(recipe: &Recipe, place: &Place<'_>, warn: &dyn Fn(&str)) -> Result<Ou
     if recipe.baseline.is_some() {
         report::write_paired(place.out, &paired)?;
     }
-    if recipe.figures {
+    if recipe.figures != Figures::None {
         let shown: Vec<(report::Shown, &Points)> = jobs
             .iter()
             .zip(&drawn)
@@ -255,12 +274,11 @@ pub fn run(recipe: &Recipe, place: &Place<'_>, warn: &dyn Fn(&str)) -> Result<Ou
             .collect();
         report::figures(recipe, &models, &shown, (&summary, &levels), place)?;
     }
-    let timings = timings.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     report::write_timings(place.out, timings)?;
     let seen = lore::indistinct(recipe, &summary);
     seen.iter().for_each(|text| warn(text));
     manifest.finish(place.out, seen, [trained, sampled, start.elapsed()])?;
-    Ok(Outcome { records, summary, paired, diverged, runs: jobs.len() })
+    Ok(Outcome { records, summary, paired, ranking, diverged, runs: jobs.len() })
 }
 
 /// Makes a folder and those above it.

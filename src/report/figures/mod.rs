@@ -6,7 +6,8 @@ mod points;
 use super::plot::{self, Floor, PlotError, Quality, QualityPanel, QualitySeries};
 use crate::error::{Error, Result};
 use crate::points::Points;
-use crate::recipe::Recipe;
+use crate::recipe::{Figures, Recipe};
+use crate::registry::METHODS;
 use crate::run::record::DATA;
 use crate::run::{Level, Model, Place, Summary, file_name, make_dir};
 
@@ -52,7 +53,11 @@ pub fn figures(
     for (d, (data, _)) in recipe.data.iter().enumerate() {
         for metric in &recipe.metrics {
             let stem = dir.join(file_name(&format!("quality-{}-{}", data.label, metric.label)));
-            quality(recipe, summary, &data.label, &metric.label, &stem)?;
+            if recipe.evals.is_empty() {
+                quality(recipe, summary, &data.label, &metric.label, &stem)?;
+            } else {
+                families(recipe, summary, &data.label, &metric.label, &stem)?;
+            }
             bar.inc(1);
         }
         let curves: Vec<plot::Curve> = recipe
@@ -72,7 +77,7 @@ pub fn figures(
         bar.inc(1);
         errors::excess(&data.label, levels, &dir)?;
         errors::parts(recipe, summary, &data.label, &dir)?;
-        if data.it.dim() != 2 {
+        if data.it.dim() != 2 || recipe.figures == Figures::Quality {
             continue;
         }
         for (s, sde) in recipe.sdes.iter().enumerate() {
@@ -120,22 +125,79 @@ fn quality(
             let series = names.iter().map(|(name, method, grid)| {
                 let mine =
                     rows.iter().filter(|r| r.sde == sde.label && r.method == *method && r.grid == *grid);
-                let points = mine.map(|r| Quality {
-                    evals: r.evals,
-                    mean: r.mean,
-                    low: r.low.unwrap_or(r.mean),
-                    high: r.high.unwrap_or(r.mean),
-                });
-                let mut points: Vec<Quality> = points.collect();
+                let mut points: Vec<Quality> = mine.map(|r| point(r)).collect();
                 points.sort_by(|a, b| a.evals.total_cmp(&b.evals));
                 QualitySeries { name, points }
             });
             QualityPanel { title: &sde.label, series: series.collect() }
         })
         .collect();
-    let floor = rows.iter().find_map(|r| {
+    let title = format!("Quality against evaluations, {data}");
+    Ok(plot::quality(stem, &title, metric, &panels, floor(&rows))?)
+}
+
+/// A method's name and points.
+type Line = (String, Vec<Quality>);
+
+/// One picture for each SDE, one panel for each family of methods.
+fn families(
+    recipe: &Recipe,
+    summary: &[Summary],
+    data: &str,
+    metric: &str,
+    stem: &std::path::Path,
+) -> Result<()> {
+    for sde in &recipe.sdes {
+        let rows: Vec<&Summary> = summary
+            .iter()
+            .filter(|r| r.data == data && r.sde == sde.label && r.metric == metric && r.method != DATA)
+            .collect();
+        let several = recipe.grids.len() > 1;
+        let mut panels: Vec<(&str, Vec<Line>)> = Vec::new();
+        for method in &recipe.methods {
+            let family = METHODS.family(method.name());
+            for grid in recipe.grids.iter().map(|g| g.label.as_str()).chain(["adaptive"]) {
+                let mine = rows.iter().filter(|r| r.method == method.label && r.grid == grid);
+                let mut points: Vec<Quality> = mine.map(|r| point(r)).collect();
+                if points.is_empty() {
+                    continue;
+                }
+                points.sort_by(|a, b| a.evals.total_cmp(&b.evals));
+                let name = if several { format!("{}, {grid}", method.label) } else { method.label.clone() };
+                match panels.iter_mut().find(|(f, _)| *f == family) {
+                    Some((_, series)) => series.push((name, points)),
+                    None => panels.push((family, vec![(name, points)])),
+                }
+            }
+        }
+        let panels: Vec<QualityPanel<'_>> = panels
+            .iter()
+            .map(|(title, series)| QualityPanel {
+                title,
+                series: series
+                    .iter()
+                    .map(|(name, points)| QualitySeries { name, points: points.clone() })
+                    .collect(),
+            })
+            .collect();
+        let stem = stem.with_file_name(format!(
+            "{}-{}",
+            stem.file_name().unwrap_or_default().to_string_lossy(),
+            file_name(&sde.label)
+        ));
+        let title = format!("Quality against evaluations, {data} under {}", sde.label);
+        plot::quality(&stem, &title, metric, &panels, floor(&rows))?;
+    }
+    Ok(())
+}
+
+fn point(r: &Summary) -> Quality {
+    Quality { evals: r.evals, mean: r.mean, low: r.low.unwrap_or(r.mean), high: r.high.unwrap_or(r.mean) }
+}
+
+fn floor(rows: &[&Summary]) -> Option<Floor> {
+    rows.iter().find_map(|r| {
         let mean = r.floor?;
         Some(Floor { mean, low: r.floor_low.unwrap_or(mean), high: r.floor_high.unwrap_or(mean) })
-    });
-    Ok(plot::quality(stem, &format!("Quality against evaluations, {data}"), metric, &panels, floor)?)
+    })
 }

@@ -144,7 +144,7 @@ pub(super) fn trajectories(
 ) -> Result<()> {
     let sde = &recipe.sdes[s];
     let spacing = &recipe.grids[0].it;
-    let steps = recipe.steps_on(&**spacing).into_iter().max().unwrap_or(100);
+    let steps = spacing.fixed_steps().or(recipe.all_steps().pop()).unwrap_or(100);
     let nodes = spacing.grid(&*sde.it, sde.it.span(Use::Sampling), steps)?;
     let problem = Problem { sde: &*sde.it, model: &*model.score };
     let key = Key::root(recipe.seeds[0]);

@@ -42,7 +42,8 @@ pub struct Plan<'a> {
 /// # Errors
 /// If a model directory cannot be read, or coordinates or a grid cannot be made.
 pub fn warnings(recipe: &Recipe) -> crate::Result<Vec<String>> {
-    let plan = Plan { methods: &recipe.methods, grids: &recipe.grids, steps: &recipe.steps, given: false };
+    let steps = recipe.all_steps();
+    let plan = Plan { methods: &recipe.methods, grids: &recipe.grids, steps: &steps, given: false };
     let saved = match &recipe.model {
         ModelSpec::Saved(path) => Checkpoint::load(path)?.standardise,
         _ => None,
