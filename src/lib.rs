@@ -19,3 +19,8 @@ pub mod verify;
 pub use error::{Error, Result};
 pub use points::Points;
 pub use tweedie_solvers as solvers;
+
+/// The example of EXTENDING.md compiles and does what it says.
+#[cfg(doctest)]
+#[doc = include_str!("../EXTENDING.md")]
+pub struct Extending;

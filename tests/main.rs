@@ -7,6 +7,7 @@ mod budgets;
 mod cli;
 mod convergence;
 mod determinism;
+mod docs;
 mod errors;
 mod flow_reference;
 mod langevin;

@@ -15,7 +15,7 @@ pub enum Draw {
     /// earlier, whichever way the clock runs.
     Increment,
     /// The step's space-time Lévy area over √(|dt|/12): H = (∫ of the path over the step)/|dt| − w/2, independent of w
-    /// (Foster, dos Reis & Strange 2023, definition 2.2).
+    /// (Foster, dos Reis & Strange 2023).
     Area,
     /// The increment over a piece of a step, which has the step's index and its own ends; pieces are numbered and do not overlap.
     Piece(u32),
@@ -83,7 +83,7 @@ const HALVINGS: u32 = 40;
 /// One Brownian path W for each sample over [0, `end`], whatever the grid: N and 2N steps, and grids of other spacings, are driven by the
 /// same path. Intervals are halved together with their space-time Lévy areas: from w and H over an interval of length l,
 /// w₁ = w/2 + 3H/2 + Z and H₁ = H/4 − Z/2 + N/2, H₂ = H/4 − Z/2 − N/2 with Z ~ N(0, l/16), N ~ N(0, l/12), one pair for every interval
-/// (Jelinčič, Foster & Kidger 2024, theorem 4.1); after 40 halvings W is linear, so steps must be long against 2⁻⁴⁰ `end`.
+/// (Jelinčič, Foster & Kidger 2024); after 40 halvings W is linear, so steps must be long against 2⁻⁴⁰ `end`.
 #[derive(Debug)]
 pub struct Brownian {
     root: Key,

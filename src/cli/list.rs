@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::say;
+use super::{markdown, one_of, say};
 use crate::error::{Error, Result, suggest};
 use crate::registry::{DATA, Family, GRIDS, METHODS, METRICS, NLL, SDES, Shelf};
 
@@ -10,12 +10,24 @@ use crate::registry::{DATA, Family, GRIDS, METHODS, METRICS, NLL, SDES, Shelf};
 pub(super) struct Arguments {
     /// sdes, methods, grids, data or metrics; all of them by default
     what: Option<String>,
+    /// text, or markdown: the methods as tables for a document
+    #[arg(long, default_value = "text")]
+    format: String,
 }
 
 pub(super) fn list(arguments: &Arguments) -> Result<()> {
     const KINDS: [&str; 5] = ["sdes", "methods", "grids", "data", "metrics"];
     if let Some(what) = arguments.what.as_deref().filter(|w| !KINDS.contains(w)) {
         return Err(Error::Input(format!("list {what}: there is no such list; {}", suggest(what, KINDS))));
+    }
+    if one_of("--format", &arguments.format, &[("text", false), ("markdown", true)])? {
+        if arguments.what.as_deref() != Some("methods") {
+            return Err(Error::Input(
+                "--format markdown: only methods are tables; type list methods --format markdown".into(),
+            ));
+        }
+        say(markdown::methods()?.trim_end());
+        return Ok(());
     }
     for kind in KINDS.into_iter().filter(|k| arguments.what.as_deref().is_none_or(|w| w == *k)) {
         let lines = match kind {

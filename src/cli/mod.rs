@@ -2,6 +2,7 @@
 
 mod likelihood;
 mod list;
+mod markdown;
 mod run;
 mod sample;
 mod target;

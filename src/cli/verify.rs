@@ -5,19 +5,19 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::{must_exist, one_of, pool, say};
+use super::{markdown, must_exist, one_of, pool, say};
 use crate::error::{Error, Result};
 use crate::report::{Progress, fresh, right};
 use crate::verify::{self, Check};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Groups of checks: schedules, kernels, golden, orders, evaluations, scores, likelihood, langevin, marginals; all by default
+    /// Groups of checks: schedules, kernels, golden, orders, identities, evaluations, scores, likelihood, langevin, marginals; all by default
     names: Vec<String>,
     /// End points of other implementations, as JSON; checked instead, or beside the named groups
     #[arg(long, value_name = "FILE")]
     reference: Option<PathBuf>,
-    /// table or csv
+    /// table, csv, or markdown: measured orders as a table for a document
     #[arg(long, default_value = "table")]
     format: String,
     /// Threads; all cores by default
@@ -25,8 +25,16 @@ pub(super) struct Arguments {
     threads: Option<usize>,
 }
 
+#[derive(Clone, Copy)]
+enum Format {
+    Table,
+    Csv,
+    Markdown,
+}
+
 pub(super) fn verify(arguments: &Arguments) -> Result<()> {
-    let csv = one_of("--format", &arguments.format, &[("table", false), ("csv", true)])?;
+    let formats = [("table", Format::Table), ("csv", Format::Csv), ("markdown", Format::Markdown)];
+    let format = one_of("--format", &arguments.format, &formats)?;
     pool(arguments.threads)?;
     let start = Instant::now();
     let mut checks = Vec::new();
@@ -44,16 +52,15 @@ pub(super) fn verify(arguments: &Arguments) -> Result<()> {
         checks.extend(verify::verify(&arguments.names, &Progress::default())?);
     }
     let failed = checks.iter().filter(|c| !c.passes()).count();
-    if csv {
-        say(text(&checks)?.trim_end());
-    } else {
-        say(&table(&checks));
-        let seconds = start.elapsed().as_secs_f64();
-        say(&format!(
-            "{remarks}{} of {} checks passed in {seconds:.1} s",
-            checks.len() - failed,
-            checks.len()
-        ));
+    match format {
+        Format::Csv => say(text(&checks)?.trim_end()),
+        Format::Markdown => say(markdown::orders(&checks).trim_end()),
+        Format::Table => {
+            say(&table(&checks));
+            let seconds = start.elapsed().as_secs_f64();
+            let (passed, all) = (checks.len() - failed, checks.len());
+            say(&format!("{remarks}{passed} of {all} checks passed in {seconds:.1} s"));
+        }
     }
     if failed > 0 {
         return Err(Error::Run(format!("{failed} of {} checks failed", checks.len())));

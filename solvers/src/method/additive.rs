@@ -1,8 +1,8 @@
 //! Methods of higher order for additive noise, on the reverse SDE with noise level λ:  dx = f dt + g dw, g of time alone. With w the Brownian
 //! increment over a step of length h, H its space-time Lévy area, f in the direction of the step and g₀, g₁ at its ends:
 //!
-//! * `stochastic-heun`:  x′ = x + h f₀ + g₀ w,  x ← x + ½ h (f₀ + f(x′)) + ½ (g₀ + g₁) w   (Kloeden & Platen 1992, §15.1);
-//! * `sra1` (Rößler 2010, table 6.3):  x′ = x + ¾ h f₀ + g₁ (¾ w + 3/2 H) at ¾,  x ← x + h (⅓ f₀ + ⅔ f(x′)) + ∫ g dw;
+//! * `stochastic-heun`:  x′ = x + h f₀ + g₀ w,  x ← x + ½ h (f₀ + f(x′)) + ½ (g₀ + g₁) w   (Kloeden & Platen 1992);
+//! * `sra1` (Rößler 2010):  x′ = x + ¾ h f₀ + g₁ (¾ w + 3/2 H) at ¾,  x ← x + h (⅓ f₀ + ⅔ f(x′)) + ∫ g dw;
 //! * `shark` (Foster, dos Reis & Strange 2023, eq. 6.1):  f₀ at x + g₀ H,  x′ = x + g₀ H + ⅚ (h f₀ + g₀ w) at ⅚,
 //!   x ← x + h (⅖ f₀ + ⅗ f(x′)) + ∫ g dw;
 //!

@@ -1,4 +1,4 @@
-//! ER-SDE (Cui et al. 2023, eqs. 12, 20 and algorithms 1 to 3): in y = x/α and s = σ/α, with a noise scale function φ and r = φ(s′)/φ(s),
+//! ER-SDE (Cui et al. 2023, and the authors' code): in y = x/α and s = σ/α, with a noise scale function φ and r = φ(s′)/φ(s),
 //!
 //! y′ = r y + (1 − r) x̂₀ + [s′ − s + φ(s′) I₀] x̂₀′ + [½ (s′ − s)² + φ(s′) I₁] x̂₀″ + √(s′² − r² s²) z,   I_k = ∫_{s′}^{s} (u − s)ᵏ/φ(u) du,
 //!

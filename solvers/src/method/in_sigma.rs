@@ -1,10 +1,10 @@
 //! Methods of the σ world (Karras et al. 2022; k-diffusion; DEIS), on any linear SDE: in y = x/α and s = σ/α the flow is dy/ds = ε̂, whatever
 //! the SDE.
 //!
-//! * Runge–Kutta tableaux in s: `edm-heun` (Karras et al. 2022, algorithm 1 without churn), `deis` ρRK (Zhang & Chen 2023, §3.3);
+//! * Runge–Kutta tableaux in s: `edm-heun` (Karras et al. 2022, algorithm 1 without churn), `deis` ρRK (Zhang & Chen 2023);
 //! * `dpm-2` (k-diffusion): the midpoint rule at the geometric middle of s;
 //! * Adams–Bashforth, from the slopes at the last k nodes, its first steps with 1, 2, … of them: `lms` (k-diffusion), which is also ρAB of
-//!   `deis`, `ipndm` (Zhang & Chen 2023, appendix H.4) and `ipndm-v` (diff-sampler). [`Adams`] says how they differ.
+//!   `deis`, `ipndm` (Zhang & Chen 2023) and `ipndm-v` (diff-sampler). [`Adams`] says how they differ.
 
 use std::collections::VecDeque;
 

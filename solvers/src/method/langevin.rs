@@ -10,7 +10,7 @@
 //!
 //! The paper's factor 1 − β_i on δ for VP is 1 here for every SDE, sub-VP included.
 //!
-//! With a Metropolis test (MALA; Roberts & Tweedie 1996, §1.4.1) a step to x′ is taken with probability min(1, p(x′) q(x|x′)/p(x) q(x′|x)),
+//! With a Metropolis test (MALA; Roberts & Tweedie 1996) a step to x′ is taken with probability min(1, p(x′) q(x|x′)/p(x) q(x′|x)),
 //! q(x′|x) ∝ exp(−|x′ − x − δ ∇log p(x)|²/4δ), and p_t is stationary for any δ that does not depend on x. It needs the density.
 
 use candle_core::{D, Tensor};

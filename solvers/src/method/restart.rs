@@ -1,4 +1,4 @@
-//! Restart (Xu et al. 2023, algorithm 1): a method without noise runs down the grid; at the first node with σ/α ≤ `sigma-min`, noise carries the
+//! Restart (Xu et al. 2023): a method without noise runs down the grid; at the first node with σ/α ≤ `sigma-min`, noise carries the
 //! sample up to `sigma-max`, exactly, and the method brings it down to that node again, in some steps of its own (ρ = 7), a number of times.
 
 use candle_core::Tensor;

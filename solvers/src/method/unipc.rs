@@ -10,7 +10,7 @@
 //! The first steps take the orders 1, 2, … . A correction is made where the next step begins, so that the last point is a predicted one, as in
 //! the authors' code, and every step costs one evaluation.
 //!
-//! `sa-solver` (Xue et al. 2023, eqs. 14 to 17, PEC) is the same for the reverse SDE with noise level λ = τ, by data prediction: h(1 + τ²) stands for
+//! `sa-solver` (Xue et al. 2023, eqs. 15 and 18, PEC) is the same for the reverse SDE with noise level λ = τ, by data prediction: h(1 + τ²) stands for
 //! h in the integrals, predictor and corrector share the noise σ √(1 − e^(−2τ²h)) z, and each has a number of nodes of its own. Its rule for
 //! few steps (appendix D of the paper, `few-steps`) is bh1, for its predictor and its corrector of two nodes.
 
