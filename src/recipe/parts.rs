@@ -167,7 +167,7 @@ pub(super) fn paired(s: &Section, methods: &[Named<dyn Method>]) -> Result<Strin
 
 /// `figures`: a boolean, or which ones.
 pub(super) fn figures(top: &Section) -> Result<Figures> {
-    if matches!(top.value("figures", "true"), Some(Value::String(_))) {
+    if matches!(top.table().get("figures"), Some(Value::String(_))) {
         let names = [("all", Figures::All), ("quality", Figures::Quality), ("none", Figures::None)];
         return top.choice("figures", &names, "all");
     }
