@@ -102,22 +102,23 @@ impl Langevin {
     /// # Errors
     /// If the model or a tensor operation fails.
     pub fn correct(&self, problem: Problem<'_>, x: &Tensor, step: Step, noise: &dyn Noise) -> Result<Tensor> {
-        let mut x = x.clone();
         let sigma = problem.sde.kernel(step.to).sigma;
-        if self.metropolis {
-            let delta = match self.rule {
-                Rule::Fixed(delta) => delta,
-                Rule::Snr { snr, .. } => 2.0 * (snr * sigma).powi(2),
-            };
-            return self.test(problem, &x, step, noise, delta);
+        // δ where it does not depend on x.
+        let delta = match self.rule {
+            Rule::Fixed(delta) => Some(delta),
+            Rule::Snr { snr, norm: Norm::Kernel } => Some(2.0 * (snr * sigma).powi(2)),
+            Rule::Snr { .. } => None,
+        };
+        if let (true, Some(delta)) = (self.metropolis, delta) {
+            return self.test(problem, x, step, noise, delta);
         }
+        let mut x = x.clone();
         for number in 0..self.steps {
             let score = problem.predict(&x, &[step.to])?.score()?;
             let z = noise.normal(step, Draw::Corrector(number as u32), &x)?;
-            x = match self.rule {
-                Rule::Fixed(delta) => shift(&x, &score, &z, delta)?,
-                Rule::Snr { snr, norm: Norm::Kernel } => shift(&x, &score, &z, 2.0 * (snr * sigma).powi(2))?,
-                Rule::Snr { snr, norm } => {
+            x = match (self.rule, delta) {
+                (Rule::Fixed(delta), _) | (_, Some(delta)) => shift(&x, &score, &z, delta)?,
+                (Rule::Snr { snr, norm }, None) => {
                     let mut ratio = (length(&z)?, length(&score)?);
                     if norm == Norm::Batch {
                         ratio = (ratio.0.mean_keepdim(0)?, ratio.1.mean_keepdim(0)?);
