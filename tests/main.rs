@@ -14,3 +14,7 @@ mod langevin;
 mod layering;
 mod recipes;
 mod verify;
+
+/// The program's own: with the system's, threads that make small tensors wait for each other.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
