@@ -418,7 +418,7 @@ fn sample_files_agree() {
             "--method",
             method,
             "--grid",
-            "karras:rho=5",
+            "optimised:order=2",
             "--steps",
             "8",
             "-n",

@@ -27,9 +27,9 @@ fn a_run_leaves_what_it_promises() {
     let dir = tempfile::tempdir().unwrap();
     let recipe = dir.path().join("small.toml");
     let text = "about = \"t\"\ndata = \"eight-gaussians\"\nsde = [\"vp\", \"ve\"]\nmethod = [\"heun\", \"rk45\", { name = \"euler-maruyama\", \
-        lambda = [0.5, 1.0] }]\ngrid = [\"uniform-t\", \"karras\"]\nsteps = [4, 8]\nseed = [0, 1]\nsamples = 300\nmetrics = [\"sliced-w2\", \
+        lambda = [0.5, 1.0] }]\ngrid = [\"uniform-t\", \"optimised\"]\nsteps = [4, 8]\nseed = [0, 1]\nsamples = 300\nmetrics = [\"sliced-w2\", \
         \"w2\", \"energy\", \"mmd\", \"mode-coverage\", \"mode-weights\", \"c2st\", \"off-support\", \"kl\", { name = \"kl\", cells = 8 }, \"nll\"]\nmodel = { name = \"exact\" }\n[likelihood]\nmethod = \
-        \"rk4\"\nsteps = 20\npoints = 20\ndivergence = \"hutchinson\"\nprobes = 2\n";
+        \"rk4\"\ngrid = \"optimised\"\nsteps = 20\npoints = 20\ndivergence = \"hutchinson\"\nprobes = 2\n";
     std::fs::write(&recipe, text).unwrap();
     let run = |recipe: &Path, threads: &str, out: &str| {
         let out = dir.path().join(out);
@@ -62,7 +62,7 @@ fn a_run_leaves_what_it_promises() {
     assert_eq!(read(&two.join("manifest.json"))["recipe"], manifest["recipe"]);
     assert!(manifest["packages"]["candle-core"].as_str().unwrap().starts_with("0."));
     assert!(table.contains("sliced-w2 of 300 samples of eight-gaussians under ve; floor"));
-    assert!(table.contains("euler-maruyama(lambda=0.5), karras") && table.contains("adaptive"));
+    assert!(table.contains("euler-maruyama(lambda=0.5), optimised") && table.contains("adaptive"));
     let wanted = ["data", "sde", "model", "method", "grid", "steps", "evals", "seed", "metric", "value"];
     assert_eq!(columns(&one.join("results.csv")), wanted);
     for file in ["results.csv", "summary.csv"] {

@@ -112,7 +112,9 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
     let grid = if ode.adaptive() {
         Grid::new(vec![span.end, span.start])?
     } else {
-        spacing.it.grid(&*sde.it, span, spacing.it.fixed_steps().unwrap_or(a.steps))?
+        let fitted = spacing.it.fit(&*sde.it, &*score.model, span, &device)?;
+        let spacing = fitted.as_deref().unwrap_or(&*spacing.it);
+        spacing.grid(&*sde.it, span, spacing.fixed_steps().unwrap_or(a.steps))?
     };
     if grid.first() < span.end {
         let (at, end) = (grid.first(), span.end);

@@ -6,6 +6,7 @@ use clap::Args;
 use tweedie_solvers::Key;
 use tweedie_solvers::dynamics::Problem;
 use tweedie_solvers::integrate::{Finish, sampling_grid};
+use tweedie_solvers::sde::Use;
 
 use super::target::{Source, choose};
 use super::{Machine, must_exist, one_of, say, warn};
@@ -81,7 +82,8 @@ pub(super) fn sample(a: &Arguments) -> Result<()> {
         (None, None) => choose(&SDES, "sde", "vp")?,
     };
     let steps = spacing.it.fixed_steps().unwrap_or(a.steps);
-    let grid = sampling_grid(&*sde.it, &*spacing.it, &*method.it, steps)?;
+    let fitted = spacing.it.fit(&*sde.it, &*score.model, sde.it.span(Use::Sampling), &device)?;
+    let grid = sampling_grid(&*sde.it, fitted.as_deref().unwrap_or(&*spacing.it), &*method.it, steps)?;
     let start = a.init.as_ref().map(|path| {
         let points = read_points(path)?;
         let dim = score.model.dim();

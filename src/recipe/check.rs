@@ -13,7 +13,7 @@ use crate::train::Checkpoint;
 
 impl Recipe {
     pub(super) fn check(&self) -> Result<()> {
-        for grid in &self.grids {
+        for grid in self.grids.iter().filter(|g| !g.it.needs_model()) {
             for sde in &self.sdes {
                 for n in grid.it.fixed_steps().map_or_else(|| self.all_steps(), |n| vec![n]) {
                     let made = grid.it.grid(&*sde.it, sde.it.span(Use::Sampling), n);
@@ -115,7 +115,9 @@ impl Recipe {
 
     /// The likelihood's grid on every SDE: it must start at T, where the prior is.
     fn check_likelihood(&self) -> Result<()> {
-        let Some(spec) = self.likelihood.as_ref().filter(|spec| !spec.method.it.adaptive()) else {
+        let Some(spec) =
+            self.likelihood.as_ref().filter(|spec| !spec.method.it.adaptive() && !spec.grid.it.needs_model())
+        else {
             return Ok(());
         };
         for sde in &self.sdes {

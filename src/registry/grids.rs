@@ -1,7 +1,7 @@
 //! The shelf of time grids.
 
 use tweedie_solvers::grid::{
-    Cosine, Explicit, Exponential, Karras, Quadratic, Spacing, UniformLogSnr, UniformT,
+    Cosine, Explicit, Exponential, Karras, Optimised, Quadratic, Spacing, UniformLogSnr, UniformT,
 };
 
 use super::{Entry, Family, Shelf};
@@ -39,6 +39,13 @@ pub const GRIDS: Shelf<dyn Spacing> = Shelf {
                 name: "importance",
                 about: "quantiles of g²/σ²: that is −2 d ln(α/σ)/dt, so the nodes are uniform-log-snr's",
                 build: |_| Ok(Box::new(UniformLogSnr)),
+            },
+            Entry {
+                name: "optimised",
+                about: "the least sum of local errors on the model itself, of Euler's steps in σ/α or (order = 2) Heun's",
+                build: |s| {
+                    Ok(Box::new(Optimised::new(s.integer("order", 1, 1..=2)? as u8).map_err(|e| s.wrap(e))?))
+                },
             },
             Entry {
                 name: "explicit",

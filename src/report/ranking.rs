@@ -20,7 +20,7 @@ pub fn rankings(recipe: &Recipe, ranking: &[Ranked]) -> String {
         );
         out += &format!("{}\n\n", groups(recipe, &rows, &data));
         for name in data {
-            out += &front(&rows, name, &sde.label);
+            out += &front(&rows, name, &sde.label, recipe.grids.len() > 1);
         }
         out += "\n";
     }
@@ -83,14 +83,15 @@ fn groups(recipe: &Recipe, rows: &[&Ranked], data: &[&str]) -> comfy_table::Tabl
 }
 
 /// `Pareto front of two-moons under vp: 4 dpmpp-2m 0.31, 6 unipc 0.12 …`.
-fn front(rows: &[&Ranked], data: &str, sde: &str) -> String {
+fn front(rows: &[&Ranked], data: &str, sde: &str, several_grids: bool) -> String {
     let mut best: Vec<&Ranked> = rows.iter().filter(|r| r.data == data && r.pareto).copied().collect();
     best.sort_by(|a, b| a.evals.total_cmp(&b.evals).then(a.mean.total_cmp(&b.mean)));
     best.dedup_by(|a, b| (&a.method, &a.grid, a.steps) == (&b.method, &b.grid, b.steps));
     let mut costs: Vec<(f64, Vec<String>)> = Vec::new();
     for r in best {
         let mark = if r.at_floor { "·" } else { "" };
-        let text = format!("{} {:.3}{mark}", r.method, r.mean);
+        let grid = if several_grids { format!(" on {}", r.grid) } else { String::new() };
+        let text = format!("{}{grid} {:.3}{mark}", r.method, r.mean);
         match costs.last_mut() {
             Some((evals, names)) if *evals == r.evals => {
                 if !names.contains(&text) {

@@ -95,7 +95,7 @@ fn parts(
     let (span, key) = (sde.it.span(Use::Sampling), Key::root(job.seed));
     let driver = Driver::Brownian.noise(&key, 0, span.end);
     let run = |score: &dyn ScoreModel, start: &Tensor, steps: usize, finish: Finish| -> Result<Solution> {
-        let grid = spacing.it.grid(&*sde.it, span, steps)?;
+        let grid = model.spacing(recipe, job.grid).grid(&*sde.it, span, steps)?;
         let problem = Problem { sde: &*sde.it, model: score };
         let sampler = Sampler { problem, method: &*method.it, grid: &grid, finish };
         Ok(sampler.run(start.clone(), &*driver, &mut ())?)

@@ -84,7 +84,9 @@ pub(super) fn likelihoods(recipe: &Recipe, models: &[Vec<Model>], place: &Place<
             let grid = if method.adaptive() {
                 Grid::new(vec![span.end, span.start])?
             } else {
-                spec.grid.it.grid(&*sde.it, span, spec.grid.it.fixed_steps().unwrap_or(spec.steps))?
+                let fitted = spec.grid.it.fit(&*sde.it, &*model.score, span, place.device)?;
+                let spacing = fitted.as_deref().unwrap_or(&*spec.grid.it);
+                spacing.grid(&*sde.it, span, spacing.fixed_steps().unwrap_or(spec.steps))?
             };
             let problem = Problem { sde: &*sde.it, model: &*model.score };
             for &seed in &recipe.seeds {

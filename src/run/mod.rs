@@ -172,7 +172,7 @@ pub fn run(recipe: &Recipe, place: &Place<'_>, warn: &dyn Fn(&str)) -> Result<Ou
         let model = &models[job.data][job.sde];
         let grid = sampling_grid(
             &*sde.it,
-            &*recipe.grids[job.grid].it,
+            model.spacing(recipe, job.grid),
             &*recipe.methods[job.method].it,
             job.steps.or(recipe.grids[job.grid].it.fixed_steps()).unwrap_or(1),
         )?;

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 use toml::Table;
+use tweedie_solvers::grid::Spacing;
 use tweedie_solvers::model::ScoreModel;
-use tweedie_solvers::sde::LinearSde;
+use tweedie_solvers::sde::{LinearSde, Use};
 
 use super::{Place, make_dir, model_dir};
 use crate::data::{Data, Standardise};
@@ -26,6 +27,19 @@ pub struct Model {
     pub standardise: Option<Standardise>,
     /// The loss of each update, for a network trained here.
     pub losses: Vec<(u64, f64)>,
+    /// The grids of the recipe that were fitted to it.
+    grids: Vec<Option<Box<dyn Spacing>>>,
+}
+
+impl Model {
+    fn new(label: impl Into<String>, score: Box<dyn ScoreModel>, standardise: Option<Standardise>) -> Self {
+        Self { label: label.into(), score, standardise, losses: vec![], grids: vec![] }
+    }
+
+    /// A grid of the recipe, as it is for this model.
+    pub fn spacing<'a>(&'a self, recipe: &'a Recipe, grid: usize) -> &'a dyn Spacing {
+        self.grids[grid].as_deref().unwrap_or(&*recipe.grids[grid].it)
+    }
 }
 
 impl std::fmt::Debug for Model {
@@ -46,14 +60,31 @@ pub static TRAINING: AtomicBool = AtomicBool::new(false);
 /// Models by data set, then by SDE, in the order of the recipe. Networks that are the same (one SDE for all) are trained once.
 ///
 /// # Errors
-/// If training fails or is interrupted, or a directory holds no fitting model.
+/// If training fails or is interrupted, or a directory holds no fitting model, or a grid cannot be fitted.
 pub fn train_all(recipe: &Recipe, place: &Place<'_>) -> Result<Vec<Vec<Model>>> {
+    let mut models = unfitted(recipe, place)?;
+    let fits =
+        recipe.grids.iter().filter(|g| g.it.needs_model()).count() * recipe.data.len() * recipe.sdes.len();
+    let bar = place.progress.bar("fitting grids", fits as u64);
+    for of_data in &mut models {
+        of_data.par_iter_mut().zip(&recipe.sdes).try_for_each(|(model, sde)| {
+            let span = sde.it.span(Use::Sampling);
+            for grid in &recipe.grids {
+                let fitted = grid.it.fit(&*sde.it, &*model.score, span, place.device)?;
+                bar.inc(u64::from(fitted.is_some()));
+                model.grids.push(fitted);
+            }
+            Ok::<_, Error>(())
+        })?;
+    }
+    bar.finish_and_clear();
+    Ok(models)
+}
+
+fn unfitted(recipe: &Recipe, place: &Place<'_>) -> Result<Vec<Vec<Model>>> {
     let networks = recipe.data.iter().map(|(data, standardise)| match &recipe.model {
         ModelSpec::Exact => {
-            let each = recipe.sdes.iter().map(|_| {
-                Ok(Model { label: EXACT.into(), score: data.it.exact()?, standardise: None, losses: vec![] })
-            });
-            each.collect()
+            recipe.sdes.iter().map(|_| Ok(Model::new(EXACT, data.it.exact()?, None))).collect()
         }
         ModelSpec::Saved(path) => recipe.sdes.iter().map(|_| saved(path, data.it.dim(), place)).collect(),
         ModelSpec::Mlp { .. } => networks(recipe, data, *standardise, place),
@@ -71,12 +102,7 @@ fn saved(path: &Path, dim: usize, place: &Place<'_>) -> Result<Model> {
         )));
     }
     let score = Box::new(checkpoint.network(place.device)?);
-    Ok(Model {
-        label: path.display().to_string(),
-        score,
-        standardise: checkpoint.standardise,
-        losses: vec![],
-    })
+    Ok(Model::new(path.display().to_string(), score, checkpoint.standardise))
 }
 
 /// One network for each SDE, or one for all of them; networks are trained side by side.
@@ -102,7 +128,7 @@ fn networks(
             let found = at.map(|i| &trained[i]).ok_or_else(|| Error::Run("a network is missing".into()))?;
             let score = Box::new(found.checkpoint.network(place.device)?);
             let standardise = found.checkpoint.standardise.clone();
-            Ok(Model { label: "mlp".into(), score, standardise, losses: found.losses.clone() })
+            Ok(Model { losses: found.losses.clone(), ..Model::new("mlp", score, standardise) })
         })
         .collect()
 }

@@ -43,7 +43,7 @@ pub(super) fn strong(
         let job = &jobs[group[0]];
         let (sde, method, model) =
             (&recipe.sdes[job.sde].it, &recipe.methods[job.method].it, &models[job.data][job.sde]);
-        let grid = sampling_grid(&**sde, &*recipe.grids[job.grid].it, &**method, spec.reference_steps)?;
+        let grid = sampling_grid(&**sde, model.spacing(recipe, job.grid), &**method, spec.reference_steps)?;
         let problem = Problem { sde: &**sde, model: &*model.score };
         let target =
             Target { problem, method: &**method, grid: &grid, finish: recipe.finish, driver: recipe.driver };

@@ -1,4 +1,5 @@
-//! Where the time nodes are placed: a [`Spacing`] makes the N+1 nodes of N steps on any SDE. No method knows which it was.
+//! Where the time nodes are placed: a [`Spacing`] makes the N+1 nodes of N steps on any SDE. No method knows which it was, and all but
+//! [`Optimised`] look at no model.
 //!
 //! Every grid starts at T and ends at ε exactly, whatever the rounding of its formula.
 
@@ -6,21 +7,26 @@ mod cosine;
 mod explicit;
 mod exponential;
 mod karras;
+mod optimised;
 mod quadratic;
 mod uniform_log_snr;
 mod uniform_t;
 
 use std::fmt::Debug;
 
+use candle_core::Device;
+
 pub use cosine::Cosine;
 pub use explicit::Explicit;
 pub use exponential::Exponential;
 pub use karras::Karras;
+pub use optimised::Optimised;
 pub use quadratic::Quadratic;
 pub use uniform_log_snr::UniformLogSnr;
 pub use uniform_t::UniformT;
 
 use crate::clock::Grid;
+use crate::model::ScoreModel;
 use crate::sde::{LinearSde, Span};
 use crate::{Error, Result};
 
@@ -35,6 +41,26 @@ pub trait Spacing: Send + Sync + Debug {
     /// The number of steps, where the rule fixes it.
     fn fixed_steps(&self) -> Option<usize> {
         None
+    }
+
+    /// Whether the rule looks at a model: then [`grid`](Self::grid) is an error before [`fit`](Self::fit).
+    fn needs_model(&self) -> bool {
+        false
+    }
+
+    /// The rule made for a model under an SDE, for grids of this span; `None` where the rule looks at none, which is the default.
+    ///
+    /// # Errors
+    /// Those of the model; and if it offers no derivative, or is not finite.
+    fn fit(
+        &self,
+        sde: &dyn LinearSde,
+        model: &dyn ScoreModel,
+        span: Span,
+        device: &Device,
+    ) -> Result<Option<Box<dyn Spacing>>> {
+        let _ = (sde, model, span, device);
+        Ok(None)
     }
 }
 

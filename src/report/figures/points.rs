@@ -143,7 +143,7 @@ pub(super) fn trajectories(
     stem: &std::path::Path,
 ) -> Result<()> {
     let sde = &recipe.sdes[s];
-    let spacing = &recipe.grids[0].it;
+    let spacing = model.spacing(recipe, 0);
     let steps = spacing.fixed_steps().or(recipe.all_steps().pop()).unwrap_or(100);
     let nodes = spacing.grid(&*sde.it, sde.it.span(Use::Sampling), steps)?;
     let problem = Problem { sde: &*sde.it, model: &*model.score };

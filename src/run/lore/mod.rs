@@ -78,7 +78,7 @@ pub fn foresee(data: &str, law: &Law, sde: &Named<dyn LinearSde>, plan: Plan<'_>
     for method in plan.methods {
         let Some((lambda, narrowest)) = method.it.euler().zip(law.narrowest) else { continue };
         let euler = Euler { sde: &*sde.it, lambda, narrowest };
-        for grid in plan.grids {
+        for grid in plan.grids.iter().filter(|g| !g.it.needs_model()) {
             let found = too_long(euler, &*grid.it, plan.steps)?;
             out.extend(found.map(|what| format!("{about}, {} on {}: {what}", method.label, grid.label)));
         }
@@ -90,8 +90,11 @@ pub fn foresee(data: &str, law: &Law, sde: &Named<dyn LinearSde>, plan: Plan<'_>
 fn spans(sde: &dyn LinearSde, plan: Plan<'_>) -> Result<Vec<Span>> {
     let mut out = Vec::new();
     for grid in plan.grids {
-        let made = grid.it.grid(sde, sde.span(Use::Sampling), grid.it.fixed_steps().unwrap_or(1))?;
-        let span = Span { start: made.last(), end: made.first() };
+        let mut span = sde.span(Use::Sampling);
+        if let Some(steps) = grid.it.fixed_steps() {
+            let made = grid.it.grid(sde, span, steps)?;
+            span = Span { start: made.last(), end: made.first() };
+        }
         if !out.contains(&span) {
             out.push(span);
         }
