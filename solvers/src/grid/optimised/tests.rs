@@ -87,9 +87,14 @@ fn every_sde_and_step_count() {
         for n in [1, 2, 7, 64, 65, 1000] {
             assert_eq!((grid(n).len(), grid(n).first(), grid(n).last()), (n, span.end, span.start));
         }
-        // Beyond 64 steps, theirs are divided.
-        for (i, t) in grid(64).times().iter().enumerate() {
-            assert!((grid(192).times()[3 * i] / t - 1.0).abs() < 1e-6);
+        // Beyond 64 steps, theirs are divided evenly.
+        let level = |t: f64| sde.kernel(t).log_snr();
+        for (i, pair) in grid(64).times().windows(2).enumerate() {
+            let (from, to) = (level(pair[0]), level(pair[1]));
+            for part in 0..4 {
+                let want = from + part as f64 / 3.0 * (to - from);
+                assert!((level(grid(192).times()[3 * i + part]) - want).abs() < 1e-6);
+            }
         }
         assert!(spacing.grid(sde, span, 0).is_err());
         assert!(spacing.grid(sde, sde.span(Use::Training), 4).is_err() || sde.span(Use::Training) == span);
