@@ -51,6 +51,7 @@ fn nothing_looks_up_in_the_mathematics() {
         ("key", 0),
         ("clock", 0),
         ("kernel", 0),
+        ("lanes", 0),
         ("model", 0),
         ("noise", 1),
         ("sde", 1),

@@ -10,6 +10,8 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
+use crate::lanes;
+
 /// Where in the key stream children are read: beyond any row that numbers are read from.
 const CHILDREN: u128 = 1 << 67;
 
@@ -62,16 +64,16 @@ impl Key {
     pub fn normals(&self, stream: u64, first: u64, rows: usize, dim: usize) -> Vec<f64> {
         let pairs = dim.div_ceil(2);
         let mut rng = self.at(stream, u128::from(first) * pairs as u128 * 4);
-        let mut out = Vec::with_capacity(rows * dim);
-        for _ in 0..rows {
-            for pair in 0..pairs {
-                let radius = (-2.0 * open_unit(rng.next_u64()).ln()).sqrt();
-                let (sin, cos) = (std::f64::consts::TAU * unit(rng.next_u64())).sin_cos();
-                out.push(radius * cos);
-                if 2 * pair + 1 < dim {
-                    out.push(radius * sin);
-                }
+        let words: Vec<[u64; 2]> = (0..rows * pairs).map(|_| [rng.next_u64(), rng.next_u64()]).collect();
+        let mut out = vec![[0.0; 2]; words.len()];
+        lanes::box_muller(&words, &mut out);
+        let mut out = out.into_flattened();
+        if dim % 2 == 1 {
+            // The last pair of a row gives one number.
+            for row in 1..rows {
+                out.copy_within(row * (dim + 1)..row * (dim + 1) + dim, row * dim);
             }
+            out.truncate(rows * dim);
         }
         out
     }
@@ -107,11 +109,6 @@ impl Key {
 /// 53 bits to [0, 1).
 fn unit(word: u64) -> f64 {
     (word >> 11) as f64 * 2f64.powi(-53)
-}
-
-/// 53 bits to (0, 1]: a logarithm of it is finite.
-fn open_unit(word: u64) -> f64 {
-    ((word >> 11) + 1) as f64 * 2f64.powi(-53)
 }
 
 #[cfg(test)]

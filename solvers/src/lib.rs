@@ -25,6 +25,7 @@ pub mod grid;
 pub mod integrate;
 pub mod kernel;
 pub mod key;
+pub mod lanes;
 pub mod likelihood;
 pub mod method;
 pub mod model;

@@ -303,6 +303,20 @@ mod tests {
         assert_eq!(vec(a), vec(b));
     }
 
+    /// At the end, W = √T z and H = √(T/12) z' with the first pair of normals, so that ∫ W = T (W/2 + H).
+    #[test]
+    fn the_whole_path_is_two_normals() {
+        let (key, end) = (Key::root(12), 0.7f64);
+        let z = key.branch("brownian").normals(0, 3, 5, 2);
+        let got = Brownian::new(&key, 3, end).at(end, 5, 1);
+        for (i, z) in z.chunks_exact(2).enumerate() {
+            let w = end.sqrt() * z[0];
+            assert!((got.w[i] - w).abs() < 1e-15);
+            let integral = end * (0.5 * w + (end / 12.0).sqrt() * z[1]);
+            assert!((got.integral[i] - integral).abs() < 1e-15);
+        }
+    }
+
     /// ∫₀ᵗ W is the integral of W: against 2000 trapezoids over [0, 0.7], whose error has deviation 0.7^1.5/(2000 √12) = 8.5e-5.
     #[test]
     fn the_integral_is_of_the_path() {
