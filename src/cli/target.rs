@@ -53,7 +53,7 @@ impl Source {
         if let Some(dir) = &self.model {
             must_exist("--model", dir)?;
             let found = Checkpoint::load(dir)?;
-            let model = Box::new(found.network(device)?);
+            let model = found.network(device)?;
             return Ok(Score { model, target: None, standardise: found.standardise, sde: Some(found.sde) });
         }
         let path =

@@ -98,6 +98,17 @@ impl MlpConfig {
         Ok(self)
     }
 
+    /// How the output is read.
+    pub(super) fn target(&self) -> Target {
+        match self.prediction {
+            Prediction::Noise => Target::Noise,
+            Prediction::Data => Target::Data,
+            Prediction::V => Target::Velocity,
+            Prediction::Score => Target::Score,
+            Prediction::Edm => Target::Edm { sigma_data: self.sigma_data },
+        }
+    }
+
     /// Names and shapes of the weights, in the order in which they are kept everywhere.
     pub fn layout(&self) -> Vec<(String, Vec<usize>)> {
         let (d, h, e) = (self.dim, self.width, self.embedding);
@@ -171,6 +182,14 @@ impl Mlp {
         &self.config
     }
 
+    /// Frequencies and weights, on the host.
+    #[expect(clippy::disallowed_methods, reason = "before sampling, not in it")]
+    pub(super) fn host(&self) -> Result<(Vec<f32>, Vec<Vec<f32>>)> {
+        let read = |t: &Tensor| Ok(t.flatten_all()?.to_vec1()?);
+        let weights = self.layers.iter().flat_map(|l| [Some(l.weight()), l.bias()]).flatten().map(read);
+        Ok((read(&self.frequencies)?, weights.collect::<Result<_>>()?))
+    }
+
     /// F for x (B, D) in f32, at one kernel or at one for each row.
     ///
     /// # Errors
@@ -204,8 +223,9 @@ impl Mlp {
     /// e: (1, H), or (B, H) for a kernel per row.
     fn embed(&self, at: &[Kernel]) -> Result<Tensor> {
         let levels: Vec<f64> = at.iter().map(|k| -0.25 * k.log_snr()).collect();
-        let phase = model::column(&levels, &self.frequencies)?.broadcast_mul(&self.frequencies)?;
-        let phase = (phase * std::f64::consts::TAU)?;
+        let turns = model::column(&levels, &self.frequencies)?.broadcast_mul(&self.frequencies)?;
+        // Whole turns are taken off while that is exact.
+        let phase = ((&turns - turns.round()?)? * std::f64::consts::TAU)?;
         let features = Tensor::cat(&[phase.sin()?, phase.cos()?], D::Minus1)?;
         Ok(silu(&linear(&self.layers[0], &features)?)?)
     }
@@ -235,13 +255,7 @@ impl ScoreModel for Mlp {
     }
 
     fn target(&self) -> Target {
-        match self.config.prediction {
-            Prediction::Noise => Target::Noise,
-            Prediction::Data => Target::Data,
-            Prediction::V => Target::Velocity,
-            Prediction::Score => Target::Score,
-            Prediction::Edm => Target::Edm { sigma_data: self.config.sigma_data },
-        }
+        self.config.target()
     }
 
     fn raw(&self, x: &Tensor, at: &[Kernel]) -> Result<Tensor> {

@@ -101,7 +101,7 @@ fn saved(path: &Path, dim: usize, place: &Place<'_>) -> Result<Model> {
             path.display()
         )));
     }
-    let score = Box::new(checkpoint.network(place.device)?);
+    let score = checkpoint.network(place.device)?;
     Ok(Model::new(path.display().to_string(), score, checkpoint.standardise))
 }
 
@@ -126,7 +126,7 @@ fn networks(
         .map(|sde| {
             let at = under.iter().position(|u| u.label == sde.label);
             let found = at.map(|i| &trained[i]).ok_or_else(|| Error::Run("a network is missing".into()))?;
-            let score = Box::new(found.checkpoint.network(place.device)?);
+            let score = found.checkpoint.network(place.device)?;
             let standardise = found.checkpoint.standardise.clone();
             Ok(Model { losses: found.losses.clone(), ..Model::new("mlp", score, standardise) })
         })

@@ -12,7 +12,7 @@ use tweedie_solvers::model::ScoreModel;
 use super::TrainConfig;
 use crate::data::Standardise;
 use crate::files::replace;
-use crate::net::{Mlp, MlpConfig};
+use crate::net::{Fused, Mlp, MlpConfig};
 
 /// The name of the file in a model directory.
 pub const FILE: &str = "model.safetensors";
@@ -192,15 +192,14 @@ impl Checkpoint {
         })
     }
 
-    /// The network of the averaged weights, on a device.
+    /// The network of the averaged weights, frozen, in the form that is fast on a device.
     ///
     /// # Errors
     /// If the weights cannot be moved there.
-    pub fn network(&self, device: &Device) -> tweedie_solvers::Result<Mlp> {
+    pub fn network(&self, device: &Device) -> tweedie_solvers::Result<Box<dyn ScoreModel>> {
         let weights =
             self.average.iter().map(|t| t.to_device(device)).collect::<candle_core::Result<Vec<_>>>()?;
         let net = Mlp::new(self.net.clone(), &weights, &self.frequencies.to_device(device)?)?;
-        debug_assert_eq!(net.dim(), self.net.dim);
-        Ok(net)
+        Ok(if device.is_cpu() { Box::new(Fused::new(&net)?) } else { Box::new(net) })
     }
 }
