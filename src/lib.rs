@@ -1,6 +1,7 @@
 //! tweedie: score-based SDE and ODE samplers, compared with error bars.
 #![doc = include_str!("../README.md")]
 
+pub mod bench;
 pub mod cli;
 pub mod data;
 pub mod device;

@@ -83,6 +83,7 @@ fn nothing_looks_up_in_the_workshop() {
         ("report", 6),
         ("run", 6),
         ("verify", 6),
+        ("bench", 6),
         ("cli", 7),
     ];
     check("src", &floors);

@@ -1,5 +1,6 @@
 //! The command line: parse, do, print. The only place that prints.
 
+mod bench;
 mod likelihood;
 mod list;
 mod markdown;
@@ -37,6 +38,8 @@ enum Command {
     Likelihood(likelihood::Arguments),
     /// Check the program itself: schedules, orders, scores, likelihoods against closed forms
     Verify(verify::Arguments),
+    /// How fast the program is on this machine, beside a matrix product
+    Bench(bench::Arguments),
     /// What there is: SDEs, methods, grids, data sets, metrics, with their options and defaults
     List(list::Arguments),
 }
@@ -87,6 +90,7 @@ pub fn main() -> ExitCode {
         Command::Sample(arguments) => sample::sample(&arguments),
         Command::Likelihood(arguments) => likelihood::likelihood(&arguments),
         Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Bench(arguments) => bench::bench(&arguments),
         Command::List(arguments) => list::list(&arguments),
     };
     match done {

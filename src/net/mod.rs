@@ -6,3 +6,15 @@ mod silu;
 
 pub use fused::Fused;
 pub use mlp::{Mlp, MlpConfig, Prediction};
+
+use candle_core::Device;
+use tweedie_solvers::Result;
+use tweedie_solvers::model::ScoreModel;
+
+/// A network that is not trained any more, in the form that is fast on its device.
+///
+/// # Errors
+/// If its weights cannot be read.
+pub fn frozen(net: Mlp, device: &Device) -> Result<Box<dyn ScoreModel>> {
+    Ok(if device.is_cpu() { Box::new(Fused::new(&net)?) } else { Box::new(net) })
+}

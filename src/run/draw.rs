@@ -18,7 +18,7 @@ use crate::points::Points;
 
 /// Rows per piece on the CPU: small enough for the caches. Pieces are always whole, the last one with samples that nobody asked for:
 /// a matrix product of another height rounds differently, and the first 30 of 10 000 samples are to be the 30 of 30 to the last bit.
-pub(super) const PIECE: usize = 250;
+pub const PIECE: usize = 250;
 
 /// What is sampled with what.
 #[derive(Clone, Copy, Debug)]

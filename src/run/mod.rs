@@ -32,7 +32,7 @@ use crate::report::{self, Progress};
 
 pub use decompose::{PARTS, SLOPE, WHOLE};
 pub use density::{Densities, densities};
-pub use draw::{Drawn, Target, draw};
+pub use draw::{Drawn, PIECE, Target, draw};
 pub use excess::Level;
 pub use models::{INTERRUPTED, Model, TRAINING, train_all};
 pub use paired::{Paired, paired};

@@ -12,7 +12,7 @@ use tweedie_solvers::model::ScoreModel;
 use super::TrainConfig;
 use crate::data::Standardise;
 use crate::files::replace;
-use crate::net::{Fused, Mlp, MlpConfig};
+use crate::net::{Mlp, MlpConfig, frozen};
 
 /// The name of the file in a model directory.
 pub const FILE: &str = "model.safetensors";
@@ -200,6 +200,6 @@ impl Checkpoint {
         let weights =
             self.average.iter().map(|t| t.to_device(device)).collect::<candle_core::Result<Vec<_>>>()?;
         let net = Mlp::new(self.net.clone(), &weights, &self.frequencies.to_device(device)?)?;
-        Ok(if device.is_cpu() { Box::new(Fused::new(&net)?) } else { Box::new(net) })
+        frozen(net, device)
     }
 }
