@@ -1,49 +1,20 @@
-//! Products of a tile of rows with a matrix that lies in panels, and what is done to a tile between two of them.
+//! Products of a tile of rows with a matrix in panels, and of its transpose with another tile.
 //!
 //! A matrix B (inner × outer) is cut into panels of two vectors' width; each holds its rows one after another, so that a product reads
 //! memory in order. M rows of A meet a panel at a time: 2 M sums stay in registers while `inner` runs.
+//!
+//! Loops are written out: a closure handed to an iterator becomes a function of its own, without the wide instructions.
 
-use pulp::{Arch, Simd, WithSimd};
-use tweedie_solvers::lanes::{Aligned, silu, silu_and_slope};
+use pulp::Simd;
+use tweedie_solvers::lanes::silu;
 
-/// Rows that go through all layers together, while they lie in the caches; a multiple of every block's height.
-pub(super) const TILE: usize = 48;
-
-/// Lanes of a vector on a machine.
-pub(super) fn lanes(arch: Arch) -> usize {
-    struct Lanes;
-    impl WithSimd for Lanes {
-        type Output = usize;
-
-        fn with_simd<S: Simd>(self, _: S) -> usize {
-            S::F32_LANES
-        }
-    }
-    arch.dispatch(Lanes)
-}
-
-/// A matrix in panels; outer is padded with zeros to whole panels.
-#[derive(Debug)]
-pub(super) struct Panels {
-    values: Aligned,
-    inner: usize,
-    wide: usize,
-}
-
-impl Panels {
-    /// From its elements at (row, column).
-    pub(super) fn new(inner: usize, outer: usize, lanes: usize, at: impl Fn(usize, usize) -> f32) -> Self {
-        let wide = 2 * lanes;
-        let mut values = Aligned::zeros(inner * outer.next_multiple_of(wide));
-        for (p, panel) in values.chunks_exact_mut(inner * wide).enumerate() {
-            for (k, row) in panel.chunks_exact_mut(wide).enumerate() {
-                for (j, v) in row.iter_mut().enumerate().filter(|(j, _)| p * wide + j < outer) {
-                    *v = at(k, p * wide + j);
-                }
-            }
-        }
-        Self { values, inner, wide }
-    }
+/// What a product's sums start from.
+#[derive(Clone, Copy)]
+pub(super) struct Start<'a> {
+    /// One row for all.
+    pub(super) row: &'a [f32],
+    /// A row for each, added.
+    pub(super) each: Option<&'a [f32]>,
 }
 
 /// How many rows must be given where `rows` are meant: whole blocks.
@@ -52,31 +23,35 @@ pub(super) fn whole<S: Simd>(rows: usize) -> usize {
     rows.next_multiple_of(if S::REGISTER_COUNT >= 32 { 12 } else { 6 })
 }
 
-/// out = start (+ e) + A B for `rows` rows, a whole number of blocks: A has `inner` columns, `start` is one row for all, e has a row for each,
-/// and all rows of start, e and out are as long as B's in panels.
+/// out = start + A B, or SiLU of it, for `rows` rows, a whole number of blocks: A has `inner` columns, and rows of `start` and out are as long
+/// as B's in panels.
 #[inline(always)]
-pub(super) fn product<S: Simd>(
+pub(super) fn product<S: Simd, const ACTIVE: bool>(
     s: S,
     a: &[f32],
-    b: &Panels,
-    (start, e): (&[f32], Option<&[f32]>),
+    (b, inner): (&[f32], usize),
+    start: Start<'_>,
     out: &mut [f32],
     rows: usize,
 ) {
-    let columns = start.len();
-    let panels = S::as_simd_f32s(&b.values).0.as_chunks::<2>().0;
-    for (p, panel) in panels.chunks_exact(b.inner).enumerate() {
-        let at = p * b.wide;
-        let start = pair::<S>(&start[at..]);
+    let columns = start.row.len();
+    let panels = S::as_simd_f32s(b).0.as_chunks::<2>().0;
+    for (p, panel) in panels.chunks_exact(inner).enumerate() {
+        let at = p * 2 * S::F32_LANES;
+        let row0 = pair::<S>(&start.row[at..]);
         let mut row = 0;
         while row < rows {
-            let (a, e) = (&a[row * b.inner..], e.map(|e| &e[row * columns + at..]));
+            let a = &a[row * inner..];
+            let each = match start.each {
+                Some(e) => Some(&e[row * columns + at..]),
+                None => None,
+            };
             let out = &mut out[row * columns + at..];
             if S::REGISTER_COUNT >= 32 {
-                block::<S, 12>(s, a, panel, (start, e), out, columns);
+                block::<S, 12, ACTIVE>(s, a, panel, (row0, each), out, columns);
                 row += 12;
             } else {
-                block::<S, 6>(s, a, panel, (start, e), out, columns);
+                block::<S, 6, ACTIVE>(s, a, panel, (row0, each), out, columns);
                 row += 6;
             }
         }
@@ -90,20 +65,20 @@ fn pair<S: Simd>(values: &[f32]) -> [S::f32s; 2] {
 }
 
 #[inline(always)]
-fn block<S: Simd, const M: usize>(
+fn block<S: Simd, const M: usize, const ACTIVE: bool>(
     s: S,
     a: &[f32],
     panel: &[[S::f32s; 2]],
-    (start, e): ([S::f32s; 2], Option<&[f32]>),
+    (start, each): ([S::f32s; 2], Option<&[f32]>),
     out: &mut [f32],
     columns: usize,
 ) {
     let inner = panel.len();
     let rows: [&[f32]; M] = std::array::from_fn(|i| &a[i * inner..][..inner]);
     let mut sums = [start; M];
-    if let Some(e) = e {
+    if let Some(each) = each {
         for (i, sum) in sums.iter_mut().enumerate() {
-            let [e0, e1] = pair::<S>(&e[i * columns..]);
+            let [e0, e1] = pair::<S>(&each[i * columns..]);
             *sum = [s.add_f32s(sum[0], e0), s.add_f32s(sum[1], e1)];
         }
     }
@@ -115,32 +90,69 @@ fn block<S: Simd, const M: usize>(
     }
     for (i, sum) in sums.into_iter().enumerate() {
         let (to, _) = S::as_mut_simd_f32s(&mut out[i * columns..][..2 * S::F32_LANES]);
-        to.copy_from_slice(&sum);
+        to[0] = if ACTIVE { silu(s, sum[0]) } else { sum[0] };
+        to[1] = if ACTIVE { silu(s, sum[1]) } else { sum[1] };
     }
 }
 
-/// z ← SiLU(z), and every tangent u ← SiLU'(z) u.
+/// out += Aᵀ Z over the rows of two tiles, in panels: A has `inner` columns, Z `columns`.
 #[inline(always)]
-pub(super) fn activate<S: Simd>(s: S, z: &mut [f32], tangents: &mut [Aligned]) {
-    let (z, _) = S::as_mut_simd_f32s(z);
-    if tangents.is_empty() {
-        z.iter_mut().for_each(|z| *z = silu(s, *z));
-        return;
-    }
-    for (i, z) in z.iter_mut().enumerate() {
-        let (h, slope) = silu_and_slope(s, *z);
-        *z = h;
-        for u in &mut *tangents {
-            let u = &mut S::as_mut_simd_f32s(u).0[i];
-            *u = s.mul_f32s(*u, slope);
+pub(super) fn add_transposed<S: Simd>(
+    s: S,
+    (a, inner): (&[f32], usize),
+    (z, columns): (&[f32], usize),
+    out: &mut [f32],
+) {
+    let rows = a.len() / inner;
+    let out = S::as_mut_simd_f32s(out).0.as_chunks_mut::<2>().0;
+    for (p, out) in out.chunks_exact_mut(inner).enumerate() {
+        let z = &z[p * 2 * S::F32_LANES..];
+        let mut k = 0;
+        while k + 8 <= inner && S::REGISTER_COUNT >= 32 {
+            columns_of::<S, 8>(s, &a[k..], inner, (z, columns), rows, &mut out[k..]);
+            k += 8;
+        }
+        while k + 4 <= inner {
+            columns_of::<S, 4>(s, &a[k..], inner, (z, columns), rows, &mut out[k..]);
+            k += 4;
+        }
+        while k < inner {
+            columns_of::<S, 1>(s, &a[k..], inner, (z, columns), rows, &mut out[k..]);
+            k += 1;
         }
     }
 }
 
-/// The sums over columns of a · b, for two rows of whole vectors.
+#[inline(always)]
+fn columns_of<S: Simd, const M: usize>(
+    s: S,
+    a: &[f32],
+    inner: usize,
+    (z, columns): (&[f32], usize),
+    rows: usize,
+    out: &mut [[S::f32s; 2]],
+) {
+    let mut sums = [[s.splat_f32s(0.0); 2]; M];
+    for row in 0..rows {
+        let a = &a[row * inner..][..M];
+        let [z0, z1] = pair::<S>(&z[row * columns..]);
+        for i in 0..M {
+            let x = s.splat_f32s(a[i]);
+            sums[i] = [s.mul_add_e_f32s(x, z0, sums[i][0]), s.mul_add_e_f32s(x, z1, sums[i][1])];
+        }
+    }
+    for (out, sum) in out[..M].iter_mut().zip(sums) {
+        *out = [s.add_f32s(out[0], sum[0]), s.add_f32s(out[1], sum[1])];
+    }
+}
+
+/// The sum over columns of a · b, for two rows of whole vectors.
 #[inline(always)]
 pub(super) fn dot<S: Simd>(s: S, a: &[f32], b: &[f32]) -> f32 {
     let (a, b) = (S::as_simd_f32s(a).0, S::as_simd_f32s(b).0);
-    let sum = a.iter().zip(b).fold(s.splat_f32s(0.0), |sum, (&a, &b)| s.mul_add_e_f32s(a, b, sum));
+    let mut sum = s.splat_f32s(0.0);
+    for (&a, &b) in a.iter().zip(b) {
+        sum = s.mul_add_e_f32s(a, b, sum);
+    }
     s.reduce_sum_f32s(sum)
 }

@@ -3,6 +3,8 @@
 use candle_core::Device;
 use tweedie_solvers::Key;
 
+use super::super::MlpConfig;
+
 use super::*;
 
 const ARCHES: [fn() -> Arch; 2] = [Arch::new, || Arch::Scalar];
@@ -18,7 +20,7 @@ fn normals(label: &str, rows: usize, dim: usize, scale: f64) -> Tensor {
     Tensor::from_vec(z, (rows, dim), &Device::Cpu).unwrap()
 }
 
-fn host(x: &Tensor) -> Vec<f32> {
+fn numbers(x: &Tensor) -> Vec<f32> {
     x.flatten_all().unwrap().to_vec1().unwrap()
 }
 
@@ -29,7 +31,7 @@ fn kernels(rows: usize) -> Vec<Kernel> {
 
 fn near(a: &Tensor, b: &Tensor, within: f32) {
     assert_eq!(a.dims(), b.dims());
-    for (a, b) in host(a).into_iter().zip(host(b)) {
+    for (a, b) in numbers(a).into_iter().zip(numbers(b)) {
         assert!((a - b).abs() <= within * b.abs().max(1.0), "{a} {b}");
     }
 }
@@ -71,12 +73,12 @@ fn ends_of_the_range() {
     let x = Tensor::new(&rows, &Device::Cpu).unwrap();
     for arch in ARCHES {
         let fused = Fused::on(&plain, arch()).unwrap();
-        let (got, want) = (host(&fused.raw(&x, &at).unwrap()), host(&plain.raw(&x, &at).unwrap()));
+        let (got, want) = (numbers(&fused.raw(&x, &at).unwrap()), numbers(&plain.raw(&x, &at).unwrap()));
         for (i, (a, b)) in got.iter().zip(want).enumerate() {
             assert!((i / 2 == 4 && a.is_nan() && b.is_nan()) || (a / b - 1.0).abs() < 2e-5, "{i}: {a} {b}");
         }
         let infinite = Tensor::new(&[[f32::INFINITY, 0.0]], &Device::Cpu).unwrap();
-        assert!(host(&fused.raw(&infinite, &at).unwrap()).iter().all(|v| !v.is_finite()));
+        assert!(numbers(&fused.raw(&infinite, &at).unwrap()).iter().all(|v| !v.is_finite()));
     }
 }
 
@@ -86,18 +88,18 @@ fn rows_are_alone() {
     let plain = net(&MlpConfig::reference(2));
     let fused = Fused::new(&plain).unwrap();
     let (x, at) = (normals("x", 1100, 2, 1.0), kernels(1100));
-    let whole = host(&fused.raw(&x, &at).unwrap());
+    let whole = numbers(&fused.raw(&x, &at).unwrap());
     for (first, rows) in [(0, 1), (37, 60), (1099, 1), (500, 600)] {
         let part = fused.raw(&x.narrow(0, first, rows).unwrap(), &at[first..first + rows]).unwrap();
-        assert_eq!(host(&part), whole[2 * first..2 * (first + rows)]);
+        assert_eq!(numbers(&part), whole[2 * first..2 * (first + rows)]);
     }
-    let shared = host(&fused.raw(&x, &at[..1]).unwrap());
+    let shared = numbers(&fused.raw(&x, &at[..1]).unwrap());
     for (first, rows) in [(0, 1), (37, 60), (500, 600)] {
         let part = fused.raw(&x.narrow(0, first, rows).unwrap(), &at[..1]).unwrap();
-        assert_eq!(host(&part), shared[2 * first..2 * (first + rows)]);
+        assert_eq!(numbers(&part), shared[2 * first..2 * (first + rows)]);
     }
     for threads in [1, 3] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        assert_eq!(host(&pool.install(|| fused.raw(&x, &at)).unwrap()), whole);
+        assert_eq!(numbers(&pool.install(|| fused.raw(&x, &at)).unwrap()), whole);
     }
 }
