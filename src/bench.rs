@@ -77,7 +77,8 @@ pub fn bench(names: &[String], device: &Device, progress: &Progress) -> Result<V
     // The floor of the others: the first and the last thing that is measured, and the better of the two.
     let mut rate = gemm(device)?;
     let mut out = Vec::new();
-    let jobs: [(&str, fn(&Device) -> Result<Vec<Timing>>); 5] =
+    type Job = fn(&Device) -> Result<Vec<Timing>>;
+    let jobs: [(&str, Job); 5] =
         [("train", train), ("sample", sample), ("exact", exact), ("likelihood", likelihood), ("w2", w2)];
     for (_, job) in jobs.into_iter().filter(|(task, _)| asked(task)) {
         out.extend(job(device)?);

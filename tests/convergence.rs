@@ -1,9 +1,21 @@
 //! Identities between samplers on Gaussian data, where nothing is sampled.
 
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use candle_core::{DType, Device, Tensor};
 use tweedie::verify::affine::{law, propagate};
-use tweedie_solvers::grid::{Spacing, UniformLogSnr, UniformT};
-use tweedie_solvers::method::{Ancestral, Flow, Method, RungeKutta};
-use tweedie_solvers::sde::{LinearSde, SubVp, Use, Ve, Vp, VpCosine};
+use tweedie_solvers::clock::Step;
+use tweedie_solvers::dynamics::Problem;
+use tweedie_solvers::exact::Mixture;
+use tweedie_solvers::grid::{Karras, Spacing, UniformLogSnr, UniformT};
+use tweedie_solvers::integrate::{Finish, Sampler};
+use tweedie_solvers::method::{
+    Ancestral, Churn, Flow, Form, InSigma, Method, Restart, RungeKutta, UniPc, Variant,
+};
+use tweedie_solvers::noise::{Brownian, Draw, Noise, Stream};
+use tweedie_solvers::sde::{Edm, LinearSde, SubVp, Use, Ve, Vp, VpCosine};
+use tweedie_solvers::{Key, Result};
 
 /// DDIM with η = 1 and the posterior variance, written as DDIM writes it, is ancestral sampling: the identity of the two chains in
 /// mean and deviation, on every SDE. x_s = α_s x̂₀ + √(σ_s² − κ²) ε̂ + κ z, κ = (σ_s/σ_t) √V.
@@ -52,5 +64,124 @@ fn the_flow_keeps_a_standard_normal() {
             integrate(&mut *stepper, x.clone(), &grid, &Stream::new(&Key::root(0), 0), &mut ()).unwrap();
         let end: Vec<f64> = end.flatten_all().unwrap().to_vec1().unwrap();
         assert!((end[0] - 0.3).abs() < 1e-12 && (end[1] + 2.0).abs() < 1e-12);
+    }
+}
+
+/// End points of the authors' code (UniPC's uni_pc.py, 8 steps; SA-Solver's sa_solver.py at τ = 0, 10 steps, its last point neither corrected
+/// nor denoised) with orders lowered towards the end, VP, equal steps of log-SNR from 1 to 1e-3, exact score of a mixture.
+#[test]
+fn lower_orders_at_the_end_are_the_authors() {
+    let covs = [vec![vec![0.1, 0.03], vec![0.03, 0.2]], vec![vec![0.3, -0.05], vec![-0.05, 0.15]]];
+    let model = Mixture::new(vec![0.6, 0.4], vec![vec![-1.0, 0.3], vec![1.2, -0.5]], &covs).unwrap();
+    let unipc = |form, order, variant| UniPc::new(form, order, variant, true).unwrap();
+    let sa = |few| UniPc::sa(3, 4, few, 0.0, (0.0, f64::INFINITY)).unwrap();
+    let cases = [
+        (
+            unipc(Form::Data, 3, Variant::Bh2),
+            8,
+            [1.5118219957132866, -0.9611129377924637, -1.0624499858914394, 0.40754230209105785],
+        ),
+        (
+            unipc(Form::Noise, 4, Variant::Bh1),
+            8,
+            [1.2782249508294397, -0.8490612018412916, -0.9224879395822918, 0.34648760439635795],
+        ),
+        (
+            unipc(Form::Data, 3, Variant::VaryCoeff),
+            8,
+            [1.381868324044944, -0.898296349604134, -1.0105934183002414, 0.382456645927448],
+        ),
+        (sa(true), 10, [1.2558704019391214, -0.8659285292377408, -0.9278081493893335, 0.35351844763797885]),
+        (sa(false), 10, [1.2662238263075727, -0.8652407240950707, -0.934588406152352, 0.3553046964781248]),
+    ];
+    let vp = Vp::default();
+    for (method, steps, want) in cases {
+        let method = method.lower_final(true);
+        let grid = UniformLogSnr.grid(&vp, vp.span(Use::Sampling), steps).unwrap();
+        let problem = Problem { sde: &vp, model: &model };
+        let sampler = Sampler { problem, method: &method, grid: &grid, finish: Finish::Stop };
+        let start = Tensor::new(&[[0.7, -1.1], [-0.4, 0.3]], &Device::Cpu).unwrap();
+        let end = sampler.run(start, &Stream::new(&Key::root(0), 0), &mut ()).unwrap();
+        let got: Vec<f64> = end.x.flatten_all().unwrap().to_vec1().unwrap();
+        for (got, want) in got.iter().zip(want) {
+            assert!((got - want).abs() < 1e-11, "{method:?}: {got} {want}");
+        }
+    }
+}
+
+/// EDM's algorithm 2 by hand on N(1, 0.5²), α = 1: up by γ = S_churn/nodes where S_tmin ≤ σ ≤ S_tmax, then Heun's step in σ on
+/// d(x − 1)/dσ = σ (x − 1)/(σ² + ¼).
+#[test]
+fn churn_by_hand() {
+    let edm = Edm::default();
+    let grid = Karras::new(7.0).unwrap().grid(&edm, edm.span(Use::Sampling), 6).unwrap();
+    let (churn, from, to, noise) = (1.4, 0.05, 40.0, 1.003);
+    let method = Churn::new(InSigma::HEUN, churn, (from, to), noise).unwrap();
+    let slope = |s: f64| s / (s * s + 0.25);
+    let mut square = grid.first().powi(2) + 0.25;
+    for step in grid.steps() {
+        let (s, end) = (step.from, step.to);
+        let gamma = if (from..=to).contains(&s) { churn / grid.times().len() as f64 } else { 0.0 };
+        let up = s * (1.0 + gamma);
+        let h = end - up;
+        let gain = 1.0 + 0.5 * h * (slope(up) + slope(end) * (1.0 + h * slope(up)));
+        square = gain * gain * (square + noise * noise * (up * up - s * s));
+    }
+    let (_, deviation) = propagate(&edm, &method, &grid).unwrap();
+    assert!((deviation / square.sqrt() - 1.0).abs() < 1e-12, "{deviation} {}", square.sqrt());
+}
+
+/// Restarts begin at the node nearest to sigma-min, also where it is the last: the noise that a run asks for is at that node's step.
+#[test]
+fn restarts_begin_at_the_nearest_node() {
+    let edm = Edm::default();
+    let grid = Karras::new(7.0).unwrap().grid(&edm, edm.span(Use::Sampling), 9).unwrap();
+    let model = Mixture::gaussian(vec![1.0], 0.5).unwrap();
+    let problem = Problem { sde: &edm, model: &model };
+    for low in [1e-3, 0.01, 0.05, 0.3, 1.0, 5.0] {
+        let away = |i: &usize| (grid.times()[*i] - low).abs();
+        let nearest = (1..=9).min_by(|a, b| away(a).total_cmp(&away(b))).unwrap();
+        struct Asked(Mutex<Vec<usize>>);
+        impl Noise for Asked {
+            fn normal(&self, step: Step, _: Draw, like: &Tensor) -> Result<Tensor> {
+                self.0.lock().unwrap().push(step.index);
+                Ok(like.ones_like()?)
+            }
+            fn path(&self, end: f64) -> Brownian {
+                Brownian::new(&Key::root(0), 0, end)
+            }
+        }
+        let method = Restart::new(Box::new(InSigma::HEUN), (low, 20.0), 2, 3).unwrap();
+        let (asked, start) = (Asked(Mutex::default()), Tensor::ones((1, 1), DType::F64, &Device::Cpu));
+        let sampler = Sampler { problem, method: &method, grid: &grid, finish: Finish::Stop };
+        sampler.run(start.unwrap(), &asked, &mut ()).unwrap();
+        // Before the step that begins there, or after the last.
+        assert_eq!(asked.0.into_inner().unwrap(), [nearest.min(8); 2], "{low}");
+    }
+}
+
+/// The last step of SA-Solver's rule for few steps has no noise, all others have.
+#[test]
+fn few_steps_end_without_noise() {
+    let vp = Vp::default();
+    let grid = UniformLogSnr.grid(&vp, vp.span(Use::Sampling), 5).unwrap();
+    let model = Mixture::gaussian(vec![1.0], 0.5).unwrap();
+    let problem = Problem { sde: &vp, model: &model };
+    for (few, noisy) in [(true, 4), (false, 5)] {
+        struct Asked(AtomicUsize);
+        impl Noise for Asked {
+            fn normal(&self, _: Step, _: Draw, like: &Tensor) -> Result<Tensor> {
+                self.0.fetch_add(1, Ordering::Relaxed);
+                Ok(like.ones_like()?)
+            }
+            fn path(&self, end: f64) -> Brownian {
+                Brownian::new(&Key::root(0), 0, end)
+            }
+        }
+        let method = UniPc::sa(2, 2, few, 1.0, (0.0, f64::INFINITY)).unwrap();
+        let (asked, start) = (Asked(AtomicUsize::new(0)), Tensor::zeros((1, 1), DType::F64, &Device::Cpu));
+        let sampler = Sampler { problem, method: &method, grid: &grid, finish: Finish::Stop };
+        sampler.run(start.unwrap(), &asked, &mut ()).unwrap();
+        assert_eq!(asked.0.into_inner(), noisy);
     }
 }

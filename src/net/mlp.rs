@@ -99,7 +99,7 @@ impl MlpConfig {
     }
 
     /// How the output is read.
-    pub(super) fn target(&self) -> Target {
+    pub(crate) fn target(&self) -> Target {
         match self.prediction {
             Prediction::Noise => Target::Noise,
             Prediction::Data => Target::Data,
@@ -183,7 +183,6 @@ impl Mlp {
     }
 
     /// Frequencies and weights, on the host.
-    #[expect(clippy::disallowed_methods, reason = "before sampling, not in it")]
     pub(super) fn host(&self) -> Result<(Vec<f32>, Vec<Vec<f32>>)> {
         let read = |t: &Tensor| Ok(t.flatten_all()?.to_vec1()?);
         let weights = self.layers.iter().flat_map(|l| [Some(l.weight()), l.bias()]).flatten().map(read);

@@ -4,7 +4,7 @@ mod fused;
 mod mlp;
 mod silu;
 
-pub use fused::Fused;
+pub use fused::{Fused, Goals};
 pub use mlp::{Mlp, MlpConfig, Prediction};
 
 use candle_core::Device;

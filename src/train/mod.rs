@@ -8,10 +8,12 @@
 mod adam;
 mod checkpoint;
 mod ema;
+mod engine;
 mod loss;
 mod trainer;
 
-pub use adam::{Adam, AdamConfig};
+use adam::Adam;
+pub use adam::AdamConfig;
 pub use checkpoint::{Checkpoint, CheckpointError, FILE};
 pub use ema::ema_decay;
 pub use loss::{TimeLaw, Weighting, draw_times, weight};

@@ -1,15 +1,15 @@
 //! The training loop's one step, and the state that it carries.
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
-use tweedie_solvers::kernel::{Kernel, Target};
-use tweedie_solvers::model::{self, ScoreModel};
+use tweedie_solvers::kernel::Target;
 use tweedie_solvers::sde::{LinearSde, Use};
 use tweedie_solvers::{Error, Key, Result};
 
-use super::{Adam, AdamConfig, Checkpoint, TimeLaw, Weighting, draw_times, ema_decay, weight};
+use super::engine::{Engine, State, Update, engine};
+use super::{AdamConfig, Checkpoint, TimeLaw, Weighting, draw_times, ema_decay, weight};
 use crate::data::{Data, Standardise};
-use crate::net::{Mlp, MlpConfig};
+use crate::net::{Goals, Mlp, MlpConfig};
 
 /// Everything that decides what a training run computes, but for the data and the SDE.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,9 +58,8 @@ pub struct Trainer {
     config: TrainConfig,
     net: MlpConfig,
     frequencies: Tensor,
-    weights: Vec<Var>,
-    average: Vec<Tensor>,
-    adam: Adam,
+    engine: Box<dyn Engine>,
+    updates: u64,
     key: Key,
 }
 
@@ -72,10 +71,9 @@ impl Trainer {
     pub fn new(config: TrainConfig, net: MlpConfig, device: &Device) -> Result<Self> {
         let key = Key::root(config.seed).branch("train");
         let (weights, frequencies) = Mlp::fresh(&net, &key, device)?;
-        let average = weights.iter().map(Tensor::copy).collect::<candle_core::Result<_>>()?;
-        let weights = weights.iter().map(Var::from_tensor).collect::<candle_core::Result<Vec<_>>>()?;
-        let adam = Adam::new(config.adam, &weights)?;
-        Ok(Self { config, net, frequencies, weights, average, adam, key })
+        let state = State::fresh(weights)?;
+        let engine = engine(&net, &frequencies, &state, config.adam, device)?;
+        Ok(Self { config, net, frequencies, engine, updates: 0, key })
     }
 
     /// The state that a checkpoint holds, on a device.
@@ -83,17 +81,20 @@ impl Trainer {
     /// # Errors
     /// If a tensor cannot be moved there.
     pub fn resume(from: &Checkpoint, device: &Device) -> Result<Self> {
-        let mut trainer = Self::new(from.train.clone(), from.net.clone(), device)?;
         let to = |list: &[Tensor]| {
             list.iter().map(|t| t.to_device(device)).collect::<candle_core::Result<Vec<_>>>()
         };
-        trainer.weights =
-            to(&from.weights)?.iter().map(Var::from_tensor).collect::<candle_core::Result<_>>()?;
-        trainer.average = to(&from.average)?;
-        (trainer.adam.first, trainer.adam.second) = (to(&from.first)?, to(&from.second)?);
-        trainer.adam.updates = from.step;
-        trainer.frequencies = from.frequencies.to_device(device)?;
-        Ok(trainer)
+        let state = State {
+            weights: to(&from.weights)?,
+            average: to(&from.average)?,
+            first: to(&from.first)?,
+            second: to(&from.second)?,
+        };
+        let frequencies = from.frequencies.to_device(device)?;
+        let engine = engine(&from.net, &frequencies, &state, from.train.adam, device)?;
+        let key = Key::root(from.train.seed).branch("train");
+        let (config, net) = (from.train.clone(), from.net.clone());
+        Ok(Self { config, net, frequencies, engine, updates: from.step, key })
     }
 
     /// The state, to be written; weights are copied, so that training can go on.
@@ -101,26 +102,25 @@ impl Trainer {
     /// # Errors
     /// If a tensor cannot be copied.
     pub fn checkpoint(&self, standardise: Option<Standardise>) -> Result<Checkpoint> {
-        let copy = |list: &[Tensor]| list.iter().map(Tensor::copy).collect::<candle_core::Result<Vec<_>>>();
-        let weights: Vec<Tensor> = self.weights.iter().map(Var::as_detached_tensor).collect();
+        let State { weights, average, first, second } = self.engine.state()?;
         Ok(Checkpoint {
             net: self.net.clone(),
             train: self.config.clone(),
-            step: self.adam.updates,
+            step: self.updates,
             standardise,
             sde: toml::Table::new(),
             data: toml::Table::new(),
             frequencies: self.frequencies.copy()?,
-            weights: copy(&weights)?,
-            average: copy(&self.average)?,
-            first: copy(&self.adam.first)?,
-            second: copy(&self.adam.second)?,
+            weights,
+            average,
+            first,
+            second,
         })
     }
 
     /// Updates made so far.
     pub fn updates(&self) -> u64 {
-        self.adam.updates
+        self.updates
     }
 
     /// The network of the averaged weights, frozen.
@@ -128,8 +128,36 @@ impl Trainer {
     /// # Errors
     /// If a tensor cannot be copied.
     pub fn averaged(&self) -> Result<Mlp> {
-        let weights = self.average.iter().map(Tensor::copy).collect::<candle_core::Result<Vec<_>>>()?;
-        Mlp::new(self.net.clone(), &weights, &self.frequencies)
+        Mlp::new(self.net.clone(), &self.engine.state()?.average, &self.frequencies)
+    }
+
+    /// What the network should say in the next step.
+    fn goals(&self, data: &dyn Data, standardise: Option<&Standardise>, sde: &dyn LinearSde) -> Goals {
+        let (batch, dim, step) = (self.config.batch, self.net.dim, self.updates);
+        let points = data.sample(&self.key.branch("data"), step * batch as u64, batch);
+        let points = match standardise {
+            Some(s) => s.apply(&points),
+            None => points,
+        };
+        let noise = self.key.branch("noise").normals(step, 0, batch, dim);
+        let (law, span) = (self.config.times, sde.span(Use::Training));
+        let drawn = draw_times(law, sde, span, &self.key.branch("times"), step, batch);
+        let target = self.net.target();
+        let mut goals = Goals::default();
+        for (i, &(t, density)) in drawn.iter().enumerate() {
+            let k = sde.kernel(t);
+            let row = k.row(target);
+            let (_, c) = k.read(row, k.row(Target::Noise));
+            let w = weight(self.config.weighting, sde, t, k, self.net.sigma_data) / density;
+            for j in 0..dim {
+                let (x0, e) = (points.values()[i * dim + j], noise[i * dim + j]);
+                goals.x.push((k.alpha * x0 + k.sigma * e) as f32);
+                goals.goal.push((row.data * x0 + row.noise * e) as f32);
+            }
+            goals.scale.push((w.sqrt() * c.abs() / ((batch * dim) as f64).sqrt()) as f32);
+            goals.at.push(k);
+        }
+        goals
     }
 
     /// The gradient of the loss at the next step, for each weight in order, and the loss.
@@ -142,50 +170,7 @@ impl Trainer {
         standardise: Option<&Standardise>,
         sde: &dyn LinearSde,
     ) -> Result<(Vec<Tensor>, f64)> {
-        let (batch, dim) = (self.config.batch, self.net.dim);
-        let step = self.adam.updates;
-        let points = data.sample(&self.key.branch("data"), step * batch as u64, batch);
-        let points = match standardise {
-            Some(s) => s.apply(&points),
-            None => points,
-        };
-        let noise = self.key.branch("noise").normals(step, 0, batch, dim);
-        let drawn = draw_times(
-            self.config.times,
-            sde,
-            sde.span(Use::Training),
-            &self.key.branch("times"),
-            step,
-            batch,
-        );
-        let net = Mlp::new(
-            self.net.clone(),
-            &self.weights.iter().map(|w| (**w).clone()).collect::<Vec<_>>(),
-            &self.frequencies,
-        )?;
-        let (mut x, mut goal, mut scale, mut at) = (Vec::new(), Vec::new(), Vec::new(), Vec::<Kernel>::new());
-        for (i, &(t, density)) in drawn.iter().enumerate() {
-            let k = sde.kernel(t);
-            let row = k.row(net.target());
-            let (_, c) = k.read(row, k.row(Target::Noise));
-            let w = weight(self.config.weighting, sde, t, k, self.net.sigma_data) / density;
-            for j in 0..dim {
-                let (x0, e) = (points.values()[i * dim + j], noise[i * dim + j]);
-                x.push(k.alpha * x0 + k.sigma * e);
-                goal.push(row.data * x0 + row.noise * e);
-            }
-            scale.push(w.sqrt() * c.abs());
-            at.push(k);
-        }
-        let like = &self.frequencies;
-        let x = model::tensor(x, (batch, dim), like)?;
-        let goal = model::tensor(goal, (batch, dim), like)?;
-        let error = model::scale(&(net.forward(&x, &at)? - goal)?, &scale)?;
-        let loss = (error.sqr()?.sum_all()? / (batch * dim) as f64)?;
-        let mut gradients = loss.backward()?;
-        let missing = || Error::Solve("a weight got no gradient".into());
-        let list = self.weights.iter().map(|w| Ok(gradients.remove(w).ok_or_else(missing)?.detach()));
-        Ok((list.collect::<Result<_>>()?, f64::from(loss.to_scalar::<f32>()?)))
+        self.engine.gradient(&self.goals(data, standardise, sde))
     }
 
     /// One update; returns the loss before it.
@@ -198,20 +183,17 @@ impl Trainer {
         standardise: Option<&Standardise>,
         sde: &dyn LinearSde,
     ) -> Result<f64> {
-        let (gradients, loss) = self.gradient(data, standardise, sde)?;
+        let goals = self.goals(data, standardise, sde);
+        let number = self.updates + 1;
+        let decay = ema_decay(self.config.ema, self.updates);
+        let loss = self.engine.step(&goals, Update { number, rate: self.config.rate_at(number), decay })?;
         if !loss.is_finite() {
-            let n = self.adam.updates + 1;
             return Err(Error::Solve(format!(
-                "the training loss is {loss} at step {n}: lower `train.rate` (now {}) or shorten the range of the SDE",
+                "the training loss is {loss} at step {number}: lower `train.rate` (now {}) or shorten the range of the SDE",
                 self.config.rate
             )));
         }
-        let update = self.adam.updates;
-        self.adam.step(&self.weights, &gradients, self.config.rate_at(update + 1))?;
-        let decay = ema_decay(self.config.ema, update);
-        for (average, weight) in self.average.iter_mut().zip(&self.weights) {
-            *average = ((&*average * decay)? + (weight.as_detached_tensor() * (1.0 - decay))?)?;
-        }
+        self.updates = number;
         Ok(loss)
     }
 }

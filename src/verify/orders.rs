@@ -50,6 +50,8 @@ const OPTIONS: &[(&str, &str)] = &[
     ("sa-solver", "predictor = 1, corrector = 2, tau = 0.5"),
     ("sa-solver", "tau = 0.0, lower-order-final = false"),
     ("sa-solver", "predictor = 1, corrector = 0"),
+    ("sa-solver", "predictor = 1, corrector = 4, tau = 0.0, lower-order-final = false"),
+    ("sa-solver", "predictor = 4, corrector = 2, tau = 0.0, lower-order-final = false"),
     ("er-sde", "order = 1"),
     ("er-sde", "order = 2"),
     ("er-sde", "difference = \"exact\", noise-scale = \"ode\""),

@@ -142,7 +142,7 @@ impl Stepper for Walk<'_> {
             let (mut going, mut next) = (vec![], vec![]);
             for (i, (w, to)) in walkers.into_iter().zip(paths).enumerate() {
                 let grow = if errors[i].is_finite() { 0.9 * errors[i].powf(-0.9) } else { 0.2 };
-                let h = lengths[i] * grow.clamp(0.05, 20.0);
+                let h = lengths[i] * grow.max(1e-6);
                 let (t, path) = if accepted[i] { (ends[i], to) } else { (w.t, w.w) };
                 if accepted[i] && t == step.to {
                     arrived.take(w.row, &x, i)?;

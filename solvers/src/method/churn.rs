@@ -1,6 +1,7 @@
 //! EDM's stochastic sampler (Karras et al. 2022, algorithm 2), on any linear SDE: with y = x/α and s = σ/α, noise is added from s to
 //! ŝ = (1 + γ) s,  y ← y + S_noise √(ŝ² − s²) z,  then a method without noise goes from ŝ to the next node. γ = min(S_churn/N, √2 − 1) where
-//! S_tmin ≤ s ≤ S_tmax, and 0 elsewhere. Adding noise is exact for p_t, so that only the second part errs.
+//! S_tmin ≤ s ≤ S_tmax, and 0 elsewhere; N is the number of the grid's nodes, as EDM counts its last step to s = 0 (here `finish = "denoise"`,
+//! before which no noise is added). Adding noise is exact for p_t, so that only the second part errs.
 
 use candle_core::Tensor;
 
@@ -70,7 +71,7 @@ impl Stepper for Walk<'_> {
         let (Churn { churn, from, to, noise: scale, .. }, sde) = (*self.method, self.problem.sde);
         let here = sde.kernel(step.from);
         let s = here.ratio();
-        let gamma = (churn / step.of as f64).min(2f64.sqrt() - 1.0);
+        let gamma = (churn / (step.of + 1) as f64).min(2f64.sqrt() - 1.0);
         if gamma == 0.0 || s < from || s > to {
             return self.inner.step(x, step, noise);
         }

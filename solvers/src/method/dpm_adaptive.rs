@@ -164,7 +164,7 @@ impl Stepper for Walk<'_> {
                 let tried = kernels[i].log_snr() - sde.kernel(w.t).log_snr();
                 let grow =
                     if errors[i].is_finite() { 0.9 * errors[i].powf(-1.0 / order as f64) } else { 0.2 };
-                let (t, h) = (if accepted[i] { ends[i] } else { w.t }, tried * grow.clamp(0.1, 100.0));
+                let (t, h) = (if accepted[i] { ends[i] } else { w.t }, tried * grow.max(1e-6));
                 if accepted[i] && t == step.to {
                     arrived.take(w.row, &x, i)?;
                 } else if h < 1e-12 {

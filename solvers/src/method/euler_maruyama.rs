@@ -35,7 +35,11 @@ impl Default for EulerMaruyama {
 
 impl Method for EulerMaruyama {
     fn order(&self) -> Order {
-        Order::Stochastic { weak: 1, strong: Some(1.0) }
+        if self.lambda == 0.0 {
+            Order::Deterministic(1)
+        } else {
+            Order::Stochastic { weak: 1, strong: Some(1.0) }
+        }
     }
 
     fn evals(&self, steps: usize) -> Option<usize> {

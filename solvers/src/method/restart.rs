@@ -1,5 +1,6 @@
-//! Restart (Xu et al. 2023): a method without noise runs down the grid; at the first node with σ/α ≤ `sigma-min`, noise carries the
-//! sample up to `sigma-max`, exactly, and the method brings it down to that node again, in some steps of its own (ρ = 7), a number of times.
+//! Restart (Xu et al. 2023, algorithm 1): a method without noise runs down the grid; at the node whose σ/α is nearest to `sigma-min`, noise
+//! carries the sample up to `sigma-max`, exactly, and the method brings it down to that node again, in some steps of its own (ρ = 7), a number
+//! of times.
 
 use candle_core::Tensor;
 
@@ -77,23 +78,20 @@ struct Walk<'a> {
     done: bool,
 }
 
-impl Stepper for Walk<'_> {
-    fn step(&mut self, x: &Tensor, step: Step, noise: &dyn Noise) -> Result<Tensor> {
+impl Walk<'_> {
+    /// Up to `sigma-max` and down to the node at time `t` again, as often as it is asked.
+    fn restart(&mut self, mut x: Tensor, t: f64, step: Step, noise: &dyn Noise) -> Result<Tensor> {
         let Restart { inner, low, high, times, steps } = self.method;
-        let (sde, mut x) = (self.problem.sde, self.inner.step(x, step, noise)?);
-        let node = sde.kernel(step.to).ratio();
-        if self.done || node > *low {
-            if !self.done && step.index + 1 == step.of {
-                return Err(Error::Unsupported(format!(
-                    "restart: the grid ends at σ/α = {node:.3e}, above sigma-min = {low}, so that nothing restarts"
-                )));
-            }
-            return Ok(x);
-        }
         self.done = true;
+        let (sde, node) = (self.problem.sde, self.problem.sde.kernel(t).ratio());
+        if node >= *high {
+            return Err(Error::Unsupported(format!(
+                "restart: σ/α = {node:.3e} is the grid's nearest to sigma-min = {low}, but not below sigma-max = {high}"
+            )));
+        }
         let top = sde.time_at(-high.ln());
-        let (keep, variance) = sde.transition(step.to, top);
-        let grid = Karras::new(7.0)?.grid(sde, Span { start: step.to, end: top }, *steps)?;
+        let (keep, variance) = sde.transition(t, top);
+        let grid = Karras::new(7.0)?.grid(sde, Span { start: t, end: top }, *steps)?;
         for number in 0..*times {
             let z = noise.normal(step, Draw::Other(number as u32), &x)?;
             x = ((x * keep)? + (z * variance.sqrt())?)?;
@@ -105,5 +103,17 @@ impl Stepper for Walk<'_> {
         // What a multistep method remembers is from before.
         self.inner = inner.stepper(self.problem)?;
         Ok(x)
+    }
+}
+
+impl Stepper for Walk<'_> {
+    fn step(&mut self, x: &Tensor, step: Step, noise: &dyn Noise) -> Result<Tensor> {
+        let away = |t: f64| (self.problem.sde.kernel(t).ratio() - self.method.low).abs();
+        // Nodes fall: the first that is no farther than the one after it is the nearest.
+        let here = !self.done && step.index > 0 && away(step.from) <= away(step.to);
+        let x = if here { self.restart(x.clone(), step.from, step, noise)? } else { x.clone() };
+        let x = self.inner.step(&x, step, noise)?;
+        let last = step.index + 1 == step.of;
+        if last && !self.done { self.restart(x, step.to, step, noise) } else { Ok(x) }
     }
 }

@@ -12,7 +12,7 @@
 //!
 //! `sa-solver` (Xue et al. 2023, eqs. 15 and 18, PEC) is the same for the reverse SDE with noise level λ = τ, by data prediction: h(1 + τ²) stands for
 //! h in the integrals, predictor and corrector share the noise σ √(1 − e^(−2τ²h)) z, and each has a number of nodes of its own. Its rule for
-//! few steps (appendix D of the paper, `few-steps`) is bh1, for its predictor and its corrector of two nodes.
+//! few steps (appendix D of the paper, `few-steps`) is bh1, for its predictor and its corrector of two nodes, and a last step without noise.
 
 use std::collections::VecDeque;
 
@@ -55,6 +55,8 @@ pub struct UniPc {
     tau: f64,
     /// Where τ acts: steps that end at σ/α in this range.
     noisy: (f64, f64),
+    /// Whether the last step has no noise.
+    quiet_end: bool,
 }
 
 impl UniPc {
@@ -75,6 +77,7 @@ impl UniPc {
             lower_final: false,
             tau: 0.0,
             noisy: (0.0, f64::INFINITY),
+            quiet_end: false,
         })
     }
 
@@ -96,10 +99,10 @@ impl UniPc {
             return Err(Error::parameter("tau-to", noisy.1, format!("exceed tau-from = {}", noisy.0)));
         }
         let plain = Self::new(Form::Data, predictor, if few { Variant::Bh1 } else { Variant::Exact }, false)?;
-        Ok(Self { corrector: corrector.saturating_sub(1), tau, noisy, ..plain })
+        Ok(Self { corrector: corrector.saturating_sub(1), tau, noisy, quiet_end: few, ..plain })
     }
 
-    /// The same with the predictor's order lowered towards the end: the last step has order 1, the one before it 2.
+    /// The same with orders lowered towards the end: the last step has order 1, predicted and corrected, the one before it 2.
     #[must_use]
     pub fn lower_final(self, lower_final: bool) -> Self {
         Self { lower_final, ..self }
@@ -134,12 +137,15 @@ impl Method for UniPc {
     fn order(&self) -> Order {
         let order = match (self.variant, self.corrector) {
             (Variant::VaryCoeff, 2..) => 1,
-            (_, corrector) => self.order.max(corrector + usize::from(corrector > 0)) as u8,
+            (_, 0) => self.order as u8,
+            // The corrected point takes the predicted one's place; the model is evaluated at the predicted one.
+            (_, corrector) => (corrector + 1).min(self.order + 1) as u8,
         };
         // The one step of order 1 at the end errs by h².
         let order = if self.lower_final { order.min(2) } else { order };
         if self.tau > 0.0 {
-            Order::Stochastic { weak: order.min(2), strong: Some(1.0) }
+            // Noise that the last step leaves out is √h of the path; of the law it is σ² h, which is nothing at ε.
+            Order::Stochastic { weak: order.min(2), strong: (!self.quiet_end).then_some(1.0) }
         } else {
             Order::Deterministic(order)
         }
@@ -160,8 +166,8 @@ struct Walk<'a> {
     problem: Problem<'a>,
     /// λ and predictions at the last nodes, newest first.
     past: VecDeque<(f64, Tensor)>,
-    /// The last step: where it began, its interval, and its noise.
-    last: Option<(Tensor, Leap, Option<Tensor>)>,
+    /// The last step: where it began, its interval, its noise, and how many nodes its corrector takes.
+    last: Option<(Tensor, Leap, Option<Tensor>, usize)>,
 }
 
 impl Walk<'_> {
@@ -181,18 +187,20 @@ impl Walk<'_> {
 
 impl Stepper for Walk<'_> {
     fn step(&mut self, x: &Tensor, step: Step, noise: &dyn Noise) -> Result<Tensor> {
-        let UniPc { form, order, corrector, lower_final, tau, noisy, .. } = self.method;
+        let UniPc { form, order, corrector, lower_final, tau, noisy, quiet_end, .. } = self.method;
         let (from, to) = (self.problem.sde.kernel(step.from), self.problem.sde.kernel(step.to));
         let m = form.predict(self.problem, x, step.from)?;
         let x = match self.last.take() {
-            Some((start, leap, kick)) if corrector > 0 => {
-                add(self.leap(&start, leap, corrector, Some(&m))?, kick.as_ref())?
+            Some((start, leap, kick, nodes)) if nodes > 0 => {
+                add(self.leap(&start, leap, nodes, Some(&m))?, kick.as_ref())?
             }
             _ => x.clone(),
         };
         self.past.push_front((from.log_snr(), m));
         self.past.truncate(order.max(corrector));
-        let tau = if (noisy.0..=noisy.1).contains(&to.ratio()) { tau } else { 0.0 };
+        let left = step.of - step.index;
+        let quiet = quiet_end && left == 1;
+        let tau = if !quiet && (noisy.0..=noisy.1).contains(&to.ratio()) { tau } else { 0.0 };
         let leap = Leap::noisy(form, from, to, tau * tau);
         let kick = if tau > 0.0 {
             let spread = to.sigma * (-(-2.0 * tau * tau * leap.h).exp_m1()).sqrt();
@@ -200,9 +208,9 @@ impl Stepper for Walk<'_> {
         } else {
             None
         };
-        let order = if lower_final { order.min(step.of - step.index) } else { order };
-        let end = add(self.leap(&x, leap, order, None)?, kick.as_ref())?;
-        self.last = Some((x, leap, kick));
+        let most = if lower_final { left } else { usize::MAX };
+        let end = add(self.leap(&x, leap, order.min(most), None)?, kick.as_ref())?;
+        self.last = Some((x, leap, kick, corrector.min(most)));
         Ok(end)
     }
 }

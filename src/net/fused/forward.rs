@@ -22,6 +22,8 @@ pub(super) fn features<S: Simd>(s: S, net: &Fused, levels: &[f32]) -> Aligned {
         for ((&f, sin), cos) in S::as_simd_f32s(&net.frequencies).0.iter().zip(sines).zip(cosines) {
             (*sin, *cos) = sin_cos_turns(s, s.mul_f32s(f, s.splat_f32s(level)));
         }
+        // cos 0, of the padding.
+        row[half + net.shape.config.embedding / 2..].fill(0.0);
     }
     features
 }

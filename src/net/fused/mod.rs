@@ -4,11 +4,12 @@
 //! processor's own width while the tile lies in its caches. Where all rows share one noise level the embedding is made once. A row's
 //! numbers do not depend on its companions or on the number of threads.
 
+mod backward;
 mod forward;
 mod product;
 mod shape;
 
-use candle_core::{DType, Storage, Tensor};
+use candle_core::{DType, Device, Storage, Tensor};
 use pulp::Arch;
 use rayon::prelude::*;
 use tweedie_solvers::kernel::{Kernel, Target};
@@ -17,11 +18,22 @@ use tweedie_solvers::model::{self, ScoreModel};
 use tweedie_solvers::{Error, Result};
 
 use super::Mlp;
+use backward::Descent;
+pub use backward::Goals;
 use forward::{Embedding, TILE, Tile};
 use shape::Shape;
 
 /// Batches of more rows than this are spread over threads.
 const TOGETHER: usize = 10 * TILE;
+
+/// Rows that go forward and back together in training.
+const DESCENT: usize = 128;
+
+/// The most groups of rows whose gradients are summed side by side.
+const GROUPS: usize = 8;
+
+/// Weights that a thread takes at a time.
+const CHUNK: usize = 8192;
 
 /// A network with packed weights.
 #[derive(Debug)]
@@ -86,6 +98,89 @@ impl Fused {
     /// e for each kernel, in whole blocks of rows.
     fn embedding(&self, at: &[Kernel]) -> Aligned {
         self.shape.arch.dispatch(Embedding { net: self, levels: levels(at) })
+    }
+}
+
+/// Training: the gradient of a squared error, and updates of all weights at once.
+impl Fused {
+    /// The weights, packed.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// A list in the order of [`MlpConfig::layout`](super::MlpConfig::layout), packed as the weights are.
+    ///
+    /// # Errors
+    /// If a tensor cannot be read.
+    pub fn pack(&self, list: &[Tensor]) -> Result<Aligned> {
+        Ok(self.shape.pack(&list.iter().map(host).collect::<Result<Vec<_>>>()?))
+    }
+
+    /// A packed list in the order of the layout.
+    ///
+    /// # Errors
+    /// If a tensor cannot be made.
+    pub fn unpack(&self, packed: &[f32]) -> Result<Vec<Tensor>> {
+        let layout = self.shape.config.layout();
+        let lists = self.shape.unpack(packed).into_iter().zip(layout);
+        lists.map(|(values, (_, shape))| Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)).collect()
+    }
+
+    /// The gradient of the loss by every weight, packed, and the loss. Rows are summed in an order that depends on their number alone.
+    pub fn gradient(&self, goals: &Goals) -> (Aligned, f64) {
+        let count = goals.at.len();
+        let transposed: Vec<Aligned> = self.shape.layers[1..]
+            .par_iter()
+            .map(|layer| self.shape.transposed(&self.values, layer))
+            .collect();
+        let groups = (count / DESCENT).clamp(2, GROUPS);
+        let of = |group: usize| {
+            let mut gradient = Aligned::zeros(self.shape.len);
+            let (from, to) = (group * count / groups, (group + 1) * count / groups);
+            let mut loss = 0.0;
+            for first in (from..to).step_by(DESCENT) {
+                let (rows, gradient) = (first..to.min(first + DESCENT), &mut *gradient);
+                loss += self.shape.arch.dispatch(Descent {
+                    net: self,
+                    transposed: &transposed,
+                    goals,
+                    rows,
+                    gradient,
+                });
+            }
+            (gradient, loss)
+        };
+        let mut parts: Vec<(Aligned, f64)> = (0..groups).into_par_iter().map(of).collect();
+        let (mut gradient, mut loss) = parts.remove(0);
+        gradient.par_chunks_mut(CHUNK).enumerate().for_each(|(i, sum)| {
+            for (part, _) in &parts {
+                sum.iter_mut().zip(&part[i * CHUNK..]).for_each(|(sum, g)| *sum += g);
+            }
+        });
+        loss += parts.iter().map(|p| p.1).sum::<f64>();
+        (gradient, loss)
+    }
+
+    /// `change(weight, gradient, a, b, c)` for every weight, with three lists of the same shape beside them.
+    pub fn update(
+        &mut self,
+        gradient: &[f32],
+        (a, b, c): (&mut [f32], &mut [f32], &mut [f32]),
+        change: impl Fn(&mut f32, f32, &mut f32, &mut f32, &mut f32) + Sync,
+    ) {
+        let arch = self.shape.arch;
+        let weights = self.values.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK));
+        let others = a.par_chunks_mut(CHUNK).zip(b.par_chunks_mut(CHUNK)).zip(c.par_chunks_mut(CHUNK));
+        weights.zip(others).for_each(|((w, g), ((a, b), c))| {
+            arch.dispatch(
+                #[inline(always)]
+                || {
+                    for i in 0..w.len() {
+                        change(&mut w[i], g[i], &mut a[i], &mut b[i], &mut c[i]);
+                    }
+                },
+            );
+        });
     }
 }
 

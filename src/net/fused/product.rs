@@ -42,10 +42,7 @@ pub(super) fn product<S: Simd, const ACTIVE: bool>(
         let mut row = 0;
         while row < rows {
             let a = &a[row * inner..];
-            let each = match start.each {
-                Some(e) => Some(&e[row * columns + at..]),
-                None => None,
-            };
+            let each = start.each.map(|e| &e[row * columns + at..]);
             let out = &mut out[row * columns + at..];
             if S::REGISTER_COUNT >= 32 {
                 block::<S, 12, ACTIVE>(s, a, panel, (row0, each), out, columns);

@@ -82,6 +82,23 @@ impl Shape {
         out
     }
 
+    /// The transpose of a hidden layer's matrix, in panels.
+    pub(super) fn transposed(&self, packed: &[f32], layer: &Place) -> Aligned {
+        let (width, wide) = (self.width, 2 * lanes(self.arch));
+        let from = &packed[layer.weights.clone()];
+        let mut out = Aligned::zeros(from.len());
+        for (p, panel) in from.chunks_exact(width * wide).enumerate() {
+            for (k, row) in panel.chunks_exact(wide).enumerate() {
+                // Row k, columns p · wide …: they become column k of rows p · wide ….
+                let to = &mut out[(k / wide * width + p * wide) * wide + k % wide..];
+                for (j, &w) in row.iter().enumerate() {
+                    to[j * wide] = w;
+                }
+            }
+        }
+        out
+    }
+
     /// The weights in the order of the layout.
     pub(super) fn unpack(&self, packed: &[f32]) -> Vec<Vec<f32>> {
         let mut places = self.places.iter();

@@ -1,0 +1,101 @@
+//! The packed engine against candle's gradients.
+
+use tweedie_solvers::Key;
+use tweedie_solvers::kernel::Kernel;
+
+use super::*;
+
+fn goals(rows: usize, dim: usize) -> Goals {
+    let draw = |label: &str, count: usize| -> Vec<f32> {
+        Key::root(4).branch(label).normals(0, 0, count, 1).into_iter().map(|z| z as f32).collect()
+    };
+    let sigma = |i: usize| 0.01 * 1000f64.powf(i as f64 / rows as f64);
+    let scale = draw("scale", rows).into_iter().map(|s| (0.1 + s.abs()) / (rows as f32).sqrt());
+    Goals {
+        x: draw("x", rows * dim),
+        goal: draw("goal", rows * dim),
+        scale: scale.collect(),
+        at: (0..rows).map(|i| Kernel { alpha: 1.0 / (1.0 + sigma(i)), sigma: sigma(i) }).collect(),
+    }
+}
+
+fn both(net: &MlpConfig) -> (Plain, Packed) {
+    let (weights, frequencies) = Mlp::fresh(net, &Key::root(2), &Device::Cpu).unwrap();
+    let state = State::fresh(weights).unwrap();
+    let adam = AdamConfig { clip: 0.5, weight_decay: 0.01, ..AdamConfig::default() };
+    let plain = Plain::new(net, &frequencies, &state, adam).unwrap();
+    (plain, Packed::new(net, &frequencies, &state, adam).unwrap())
+}
+
+fn near(a: &[Tensor], b: &[Tensor], within: f32) {
+    assert_eq!(a.len(), b.len());
+    for (a, b) in a.iter().zip(b) {
+        assert_eq!(a.dims(), b.dims());
+        let list = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        for (a, b) in list(a).into_iter().zip(list(b)) {
+            assert!((a - b).abs() <= within, "{a} {b}");
+        }
+    }
+}
+
+fn shapes() -> [(MlpConfig, usize); 4] {
+    let reference = MlpConfig::reference(2);
+    [
+        (reference.clone(), 700),
+        (MlpConfig { dim: 3, width: 37, depth: 1, embedding: 6, ..reference.clone() }, 49),
+        (MlpConfig { dim: 1, width: 70, depth: 0, embedding: 34, ..reference.clone() }, 1),
+        (MlpConfig { dim: 20, width: 16, depth: 4, ..reference }, 130),
+    ]
+}
+
+#[test]
+fn gradients_agree() {
+    for (net, rows) in shapes() {
+        let (plain, packed) = both(&net);
+        let goals = goals(rows, net.dim);
+        let ((a, loss_a), (b, loss_b)) = (plain.gradient(&goals).unwrap(), packed.gradient(&goals).unwrap());
+        assert!((loss_a - loss_b).abs() < 1e-5 * loss_a.max(1.0), "{loss_a} {loss_b}");
+        near(&a, &b, 1e-5);
+    }
+}
+
+/// Five updates leave the same state; Adam divides by roots of gradients, so that those near 0 may differ by a step.
+#[test]
+fn updates_agree() {
+    for (net, rows) in shapes() {
+        let (mut plain, mut packed) = both(&net);
+        for number in 1..=5 {
+            let (goals, update) = (goals(rows, net.dim), Update { number, rate: 1e-3, decay: 0.5 });
+            let (a, b) = (plain.step(&goals, update).unwrap(), packed.step(&goals, update).unwrap());
+            assert!((a - b).abs() < 1e-4 * a.max(1.0), "{number} {net:?}: {a} {b}");
+        }
+        let (a, b) = (plain.state().unwrap(), packed.state().unwrap());
+        near(&a.weights, &b.weights, 2e-4);
+        near(&a.average, &b.average, 2e-4);
+        near(&a.first, &b.first, 1e-5);
+        near(&a.second, &b.second, 1e-6);
+    }
+}
+
+/// Threads change no bit; a loss that is not finite changes nothing.
+#[test]
+fn threads_and_losses() {
+    let (net, rows) = (MlpConfig::reference(2), 1100);
+    let pool = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
+    let train = |threads| {
+        pool(threads).install(|| {
+            let (_, mut packed) = both(&net);
+            let update = Update { number: 1, rate: 1e-3, decay: 0.5 };
+            packed.step(&goals(rows, 2), update).unwrap();
+            packed
+        })
+    };
+    let (one, three) = (train(1), train(3));
+    assert_eq!(one.net.values(), three.net.values());
+    assert_eq!((&*one.average, &*one.second), (&*three.average, &*three.second));
+    let mut packed = three;
+    let mut broken = goals(rows, 2);
+    broken.x[7] = f32::NAN;
+    assert!(packed.step(&broken, Update { number: 2, rate: 1e-3, decay: 0.5 }).unwrap().is_nan());
+    assert_eq!(one.net.values(), packed.net.values());
+}
