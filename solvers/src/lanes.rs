@@ -4,6 +4,7 @@
 //! Polynomials are minimax to the precision of their type. Nothing here is faster by being less accurate than what it replaces: f32 to a few
 //! units in the last place where the value is of the size of 1, f64 to four.
 
+use std::cell::RefCell;
 use std::f32::consts::{LN_2, LOG2_E, PI};
 
 use pulp::{Arch, Simd};
@@ -175,6 +176,60 @@ impl Aligned {
         let values = vec![0.0; len + 15];
         let start = values.as_ptr().align_offset(64).min(15);
         Self { values, start, len }
+    }
+}
+
+thread_local! {
+    static FREE: RefCell<Vec<Aligned>> = const { RefCell::new(Vec::new()) };
+}
+
+/// [`Aligned`] numbers for a while: they hold anything at first, and go back to a list of their thread, for the next of the same length.
+#[derive(Debug)]
+pub struct Scratch(Aligned);
+
+impl Scratch {
+    /// `len` numbers.
+    pub fn new(len: usize) -> Self {
+        let found = FREE.with_borrow_mut(|free| {
+            let at = free.iter().rposition(|a| a.len == len)?;
+            Some(free.swap_remove(at))
+        });
+        Self(found.unwrap_or_else(|| Aligned::zeros(len)))
+    }
+
+    /// `len` zeros.
+    pub fn zeros(len: usize) -> Self {
+        let mut out = Self::new(len);
+        out.fill(0.0);
+        out
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        /// A forward and backward pass holds fewer.
+        const MOST: usize = 64;
+        let own = std::mem::replace(&mut self.0, Aligned { values: Vec::new(), start: 0, len: 0 });
+        FREE.with_borrow_mut(|free| {
+            if free.len() == MOST {
+                free.remove(0);
+            }
+            free.push(own);
+        });
+    }
+}
+
+impl std::ops::Deref for Scratch {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Scratch {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.0
     }
 }
 

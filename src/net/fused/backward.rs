@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 use tweedie_solvers::kernel::Kernel;
-use tweedie_solvers::lanes::{Aligned, silu_and_slope};
+use tweedie_solvers::lanes::{Aligned, Scratch, silu_and_slope};
 
 use super::forward::{features, scaled};
 use super::product::{Start, add_transposed, dot, product, whole};
@@ -38,8 +38,8 @@ pub(super) struct Descent<'a> {
 
 /// What a layer leaves for the way back.
 struct Trace {
-    input: Aligned,
-    slope: Aligned,
+    input: Scratch,
+    slope: Scratch,
 }
 
 impl WithSimd for Descent<'_> {
@@ -57,8 +57,8 @@ impl WithSimd for Descent<'_> {
         let rows = whole::<S>(count);
 
         let features = features(s, net, &levels(at));
-        let mut e = Aligned::zeros(rows * width);
-        let mut e_slope = Aligned::zeros(rows * width);
+        let mut e = Scratch::new(rows * width);
+        let mut e_slope = Scratch::new(rows * width);
         let embed = &shape.embed;
         let start = Start { row: &values[embed.bias.clone()], each: None };
         product::<S, false>(s, &features, (&values[embed.weights.clone()], embed.inner), start, &mut e, rows);
@@ -67,7 +67,7 @@ impl WithSimd for Descent<'_> {
         let mut traces = Vec::with_capacity(shape.layers.len());
         let mut h = scaled::<S>(shape, x, at);
         for layer in &shape.layers {
-            let (mut next, mut slope) = (Aligned::zeros(rows * width), Aligned::zeros(rows * width));
+            let (mut next, mut slope) = (Scratch::new(rows * width), Scratch::new(rows * width));
             let start = Start { row: &values[layer.bias.clone()], each: Some(&e) };
             let matrix = (&values[layer.weights.clone()], layer.inner);
             product::<S, false>(s, &h, matrix, start, &mut next, rows);
@@ -77,7 +77,7 @@ impl WithSimd for Descent<'_> {
 
         // The output layer, its loss, and g by its input.
         let mut loss = 0.0;
-        let mut g = Aligned::zeros(rows * width);
+        let mut g = Scratch::zeros(rows * width);
         for row in 0..count {
             let h = &h[row * width..][..width];
             for j in 0..dim {
@@ -92,15 +92,15 @@ impl WithSimd for Descent<'_> {
             }
         }
 
-        let none = Aligned::zeros(width);
-        let mut g_e = Aligned::zeros(rows * width);
+        let none = Scratch::zeros(width);
+        let mut g_e = Scratch::zeros(rows * width);
         for (i, (layer, trace)) in shape.layers.iter().zip(&traces).enumerate().rev() {
             multiply(s, &trace.slope, &mut g);
             add(s, &g, &mut g_e);
             add_rows(s, &g, &mut gradient[layer.bias.clone()]);
             add_transposed(s, (&trace.input, layer.inner), (&g, width), &mut gradient[layer.weights.clone()]);
             if i > 0 {
-                let mut before = Aligned::zeros(rows * width);
+                let mut before = Scratch::new(rows * width);
                 let start = Start { row: &none, each: None };
                 product::<S, false>(s, &g, (&transposed[i - 1], width), start, &mut before, rows);
                 g = before;

@@ -2,7 +2,7 @@
 
 use pulp::{Simd, WithSimd};
 use tweedie_solvers::kernel::Kernel;
-use tweedie_solvers::lanes::{Aligned, silu_and_slope, sin_cos_turns};
+use tweedie_solvers::lanes::{Aligned, Scratch, silu_and_slope, sin_cos_turns};
 
 use super::Fused;
 use super::product::{Start, dot, product, whole};
@@ -13,9 +13,9 @@ pub(super) const TILE: usize = 48;
 
 /// The Fourier features of some noise levels, in whole blocks of rows.
 #[inline(always)]
-pub(super) fn features<S: Simd>(s: S, net: &Fused, levels: &[f32]) -> Aligned {
+pub(super) fn features<S: Simd>(s: S, net: &Fused, levels: &[f32]) -> Scratch {
     let half = net.shape.half;
-    let mut features = Aligned::zeros(whole::<S>(levels.len()) * 2 * half);
+    let mut features = Scratch::zeros(whole::<S>(levels.len()) * 2 * half);
     for (row, &level) in features.chunks_exact_mut(2 * half).zip(levels) {
         let (sines, cosines) = row.split_at_mut(half);
         let (sines, cosines) = (S::as_mut_simd_f32s(sines).0, S::as_mut_simd_f32s(cosines).0);
@@ -30,9 +30,9 @@ pub(super) fn features<S: Simd>(s: S, net: &Fused, levels: &[f32]) -> Aligned {
 
 /// x/S, in whole blocks of rows.
 #[inline(always)]
-pub(super) fn scaled<S: Simd>(shape: &Shape, x: &[f32], at: &[Kernel]) -> Aligned {
+pub(super) fn scaled<S: Simd>(shape: &Shape, x: &[f32], at: &[Kernel]) -> Scratch {
     let dim = shape.config.dim;
-    let mut out = Aligned::zeros(whole::<S>(x.len() / dim) * dim);
+    let mut out = Scratch::zeros(whole::<S>(x.len() / dim) * dim);
     let by = |k: &Kernel| (1.0 / k.deviation(shape.config.sigma_data)) as f32;
     let shared = by(&at[0]);
     for (row, (to, x)) in out.chunks_exact_mut(dim).zip(x.chunks_exact(dim)).enumerate() {
@@ -49,14 +49,14 @@ pub(super) struct Embedding<'a> {
 }
 
 impl WithSimd for Embedding<'_> {
-    type Output = Aligned;
+    type Output = Scratch;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, s: S) -> Aligned {
+    fn with_simd<S: Simd>(self, s: S) -> Scratch {
         let Fused { shape, values, .. } = self.net;
         let rows = whole::<S>(self.levels.len());
         let features = features(s, self.net, &self.levels);
-        let mut e = Aligned::zeros(rows * shape.width);
+        let mut e = Scratch::new(rows * shape.width);
         let embed = &shape.embed;
         let start = Start { row: &values[embed.bias.clone()], each: None };
         product::<S, true>(s, &features, (&values[embed.weights.clone()], embed.inner), start, &mut e, rows);
@@ -86,9 +86,9 @@ impl WithSimd for Tile<'_> {
         let (dim, width) = (shape.config.dim, shape.width);
         let count = points[0].len() / dim;
         let rows = whole::<S>(count);
-        let mut now: Vec<Aligned> = points.iter().map(|x| scaled::<S>(shape, x, at)).collect();
-        let mut next: Vec<Aligned> = now.iter().map(|_| Aligned::zeros(rows * width)).collect();
-        let none = Aligned::zeros(width);
+        let mut now: Vec<Scratch> = points.iter().map(|x| scaled::<S>(shape, x, at)).collect();
+        let mut next: Vec<Scratch> = now.iter().map(|_| Scratch::new(rows * width)).collect();
+        let none = Scratch::zeros(width);
         for (i, layer) in shape.layers.iter().enumerate() {
             let row = shared.map_or(&values[layer.bias.clone()], |starts| &starts[i]);
             let matrix = (&values[layer.weights.clone()], layer.inner);
@@ -104,7 +104,7 @@ impl WithSimd for Tile<'_> {
                 _ => {}
             }
             if i == 0 {
-                now = next.iter().map(|_| Aligned::zeros(rows * width)).collect();
+                now = next.iter().map(|_| Scratch::new(rows * width)).collect();
             }
             std::mem::swap(&mut now, &mut next);
         }
@@ -125,7 +125,7 @@ impl WithSimd for Tile<'_> {
 
 /// z ← SiLU(z), and every tangent u ← SiLU'(z) u.
 #[inline(always)]
-fn activate<S: Simd>(s: S, z: &mut [f32], tangents: &mut [Aligned]) {
+fn activate<S: Simd>(s: S, z: &mut [f32], tangents: &mut [Scratch]) {
     let (z, _) = S::as_mut_simd_f32s(z);
     for (i, z) in z.iter_mut().enumerate() {
         let (h, slope) = silu_and_slope(s, *z);

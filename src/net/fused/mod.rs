@@ -13,7 +13,7 @@ use candle_core::{DType, Device, Storage, Tensor};
 use pulp::Arch;
 use rayon::prelude::*;
 use tweedie_solvers::kernel::{Kernel, Target};
-use tweedie_solvers::lanes::Aligned;
+use tweedie_solvers::lanes::{Aligned, Scratch};
 use tweedie_solvers::model::{self, ScoreModel};
 use tweedie_solvers::{Error, Result};
 
@@ -96,7 +96,7 @@ impl Fused {
     }
 
     /// e for each kernel, in whole blocks of rows.
-    fn embedding(&self, at: &[Kernel]) -> Aligned {
+    fn embedding(&self, at: &[Kernel]) -> Scratch {
         self.shape.arch.dispatch(Embedding { net: self, levels: levels(at) })
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Start<'a> {
 /// How many rows must be given where `rows` are meant: whole blocks.
 #[inline(always)]
 pub(super) fn whole<S: Simd>(rows: usize) -> usize {
-    rows.next_multiple_of(if S::REGISTER_COUNT >= 32 { 12 } else { 6 })
+    rows.next_multiple_of(if S::REGISTER_COUNT >= 32 { 8 } else { 6 })
 }
 
 /// out = start + A B, or SiLU of it, for `rows` rows, a whole number of blocks: A has `inner` columns, and rows of `start` and out are as long
@@ -45,8 +45,8 @@ pub(super) fn product<S: Simd, const ACTIVE: bool>(
             let each = start.each.map(|e| &e[row * columns + at..]);
             let out = &mut out[row * columns + at..];
             if S::REGISTER_COUNT >= 32 {
-                block::<S, 12, ACTIVE>(s, a, panel, (row0, each), out, columns);
-                row += 12;
+                block::<S, 8, ACTIVE>(s, a, panel, (row0, each), out, columns);
+                row += 8;
             } else {
                 block::<S, 6, ACTIVE>(s, a, panel, (row0, each), out, columns);
                 row += 6;
