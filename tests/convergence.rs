@@ -1,6 +1,5 @@
 //! Identities between samplers on Gaussian data, where nothing is sampled.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::{DType, Device, Tensor};
@@ -8,13 +7,11 @@ use tweedie::verify::affine::{law, propagate};
 use tweedie_solvers::clock::Step;
 use tweedie_solvers::dynamics::Problem;
 use tweedie_solvers::exact::Mixture;
-use tweedie_solvers::grid::{Karras, Spacing, UniformLogSnr, UniformT};
+use tweedie_solvers::grid::{Spacing, UniformLogSnr, UniformT};
 use tweedie_solvers::integrate::{Finish, Sampler};
-use tweedie_solvers::method::{
-    Ancestral, Churn, Flow, Form, InSigma, Method, Restart, RungeKutta, UniPc, Variant,
-};
+use tweedie_solvers::method::{Ancestral, Flow, Form, Method, RungeKutta, UniPc, Variant};
 use tweedie_solvers::noise::{Brownian, Draw, Noise, Stream};
-use tweedie_solvers::sde::{Edm, LinearSde, SubVp, Use, Ve, Vp, VpCosine};
+use tweedie_solvers::sde::{LinearSde, SubVp, Use, Ve, Vp, VpCosine};
 use tweedie_solvers::{Key, Result};
 
 /// DDIM with η = 1 and the posterior variance, written as DDIM writes it, is ancestral sampling: the identity of the two chains in
@@ -106,57 +103,6 @@ fn lower_orders_at_the_end_are_the_authors() {
         for (got, want) in got.iter().zip(want) {
             assert!((got - want).abs() < 1e-11, "{method:?}: {got} {want}");
         }
-    }
-}
-
-/// EDM's algorithm 2 by hand on N(1, 0.5²), α = 1: up by γ = S_churn/nodes where S_tmin ≤ σ ≤ S_tmax, then Heun's step in σ on
-/// d(x − 1)/dσ = σ (x − 1)/(σ² + ¼).
-#[test]
-fn churn_by_hand() {
-    let edm = Edm::default();
-    let grid = Karras::new(7.0).unwrap().grid(&edm, edm.span(Use::Sampling), 6).unwrap();
-    let (churn, from, to, noise) = (1.4, 0.05, 40.0, 1.003);
-    let method = Churn::new(InSigma::HEUN, churn, (from, to), noise).unwrap();
-    let slope = |s: f64| s / (s * s + 0.25);
-    let mut square = grid.first().powi(2) + 0.25;
-    for step in grid.steps() {
-        let (s, end) = (step.from, step.to);
-        let gamma = if (from..=to).contains(&s) { churn / grid.times().len() as f64 } else { 0.0 };
-        let up = s * (1.0 + gamma);
-        let h = end - up;
-        let gain = 1.0 + 0.5 * h * (slope(up) + slope(end) * (1.0 + h * slope(up)));
-        square = gain * gain * (square + noise * noise * (up * up - s * s));
-    }
-    let (_, deviation) = propagate(&edm, &method, &grid).unwrap();
-    assert!((deviation / square.sqrt() - 1.0).abs() < 1e-12, "{deviation} {}", square.sqrt());
-}
-
-/// Restarts begin at the node nearest to sigma-min, also where it is the last: the noise that a run asks for is at that node's step.
-#[test]
-fn restarts_begin_at_the_nearest_node() {
-    let edm = Edm::default();
-    let grid = Karras::new(7.0).unwrap().grid(&edm, edm.span(Use::Sampling), 9).unwrap();
-    let model = Mixture::gaussian(vec![1.0], 0.5).unwrap();
-    let problem = Problem { sde: &edm, model: &model };
-    for low in [1e-3, 0.01, 0.05, 0.3, 1.0, 5.0] {
-        let away = |i: &usize| (grid.times()[*i] - low).abs();
-        let nearest = (1..=9).min_by(|a, b| away(a).total_cmp(&away(b))).unwrap();
-        struct Asked(Mutex<Vec<usize>>);
-        impl Noise for Asked {
-            fn normal(&self, step: Step, _: Draw, like: &Tensor) -> Result<Tensor> {
-                self.0.lock().unwrap().push(step.index);
-                Ok(like.ones_like()?)
-            }
-            fn path(&self, end: f64) -> Brownian {
-                Brownian::new(&Key::root(0), 0, end)
-            }
-        }
-        let method = Restart::new(Box::new(InSigma::HEUN), (low, 20.0), 2, 3).unwrap();
-        let (asked, start) = (Asked(Mutex::default()), Tensor::ones((1, 1), DType::F64, &Device::Cpu));
-        let sampler = Sampler { problem, method: &method, grid: &grid, finish: Finish::Stop };
-        sampler.run(start.unwrap(), &asked, &mut ()).unwrap();
-        // Before the step that begins there, or after the last.
-        assert_eq!(asked.0.into_inner().unwrap(), [nearest.min(8); 2], "{low}");
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod adaptive;
 mod budgets;
+mod by_hand;
 mod cli;
 mod convergence;
 mod determinism;

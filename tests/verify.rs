@@ -29,6 +29,16 @@ fn what_is_outside_its_tolerance_fails() {
     assert!([1.2, 0.8, f64::NAN, f64::INFINITY].into_iter().all(|v| !check(v).passes()));
 }
 
+/// End points of the authors' own code: dpm-solver, UniPC and k-diffusion.
+#[test]
+fn methods_are_the_authors() {
+    let found = reference(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/end_points.json")).unwrap();
+    assert!(found.left_out.is_empty() && found.checks.len() == 23);
+    for check in &found.checks {
+        assert!(check.passes(), "{check:?}");
+    }
+}
+
 /// End points and log-densities of scipy's DOP853 at rtol 1e-12 on exact mixture scores.
 #[test]
 fn the_flow_is_scipys() {

@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::f32::consts::{LN_2, LOG2_E, PI};
 
-use pulp::{Arch, Simd};
+use pulp::{Arch, Simd, WithSimd};
 
 /// 1.5 · 2²³: adding it rounds an f32 below 2²² to an integer, whose bits are then the low ones.
 const ROUND: f32 = 12_582_912.0;
@@ -78,14 +78,19 @@ pub fn sin_cos_turns<S: Simd>(s: S, u: S::f32s) -> (S::f32s, S::f32s) {
 /// Box–Muller on pairs of 64 bits: √(−2 ln u₁) (cos 2πu₂, sin 2πu₂) with u₁ in (0, 1] and u₂ in [0, 1), each the word's upper 53 bits.
 /// Sums and products are rounded one by one, so that every processor gives the same bits.
 pub fn box_muller(words: &[[u64; 2]], out: &mut [[f64; 2]]) {
-    Arch::new().dispatch(
+    // Not a closure: its call would not be inlined into the function that has the wide instructions.
+    struct All<'a>(&'a [[u64; 2]], &'a mut [[f64; 2]]);
+    impl WithSimd for All<'_> {
+        type Output = ();
+
         #[inline(always)]
-        || {
-            for (z, w) in out.iter_mut().zip(words) {
+        fn with_simd<S: Simd>(self, _: S) {
+            for (z, w) in self.1.iter_mut().zip(self.0) {
                 *z = pair(*w);
             }
-        },
-    );
+        }
+    }
+    Arch::new().dispatch(All(words, out));
 }
 
 #[inline(always)]
@@ -258,8 +263,6 @@ impl std::ops::DerefMut for Aligned {
 
 #[cfg(test)]
 mod tests {
-    use pulp::WithSimd;
-
     use super::*;
 
     /// f of every number, on lanes.

@@ -160,10 +160,15 @@ impl Engine for Packed {
         });
         let decay = update.decay as f32;
         let own = (&mut *self.average, &mut *self.first, &mut *self.second);
-        self.net.update(&gradient, own, |w, g, average, m, v| {
-            plan.apply(w, g, m, v);
-            *average = decay * *average + (1.0 - decay) * *w;
-        });
+        self.net.update(
+            &gradient,
+            own,
+            #[inline(always)]
+            |w, g, average, m, v| {
+                plan.apply(w, g, m, v);
+                *average = decay * *average + (1.0 - decay) * *w;
+            },
+        );
         Ok(loss)
     }
 

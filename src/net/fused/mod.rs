@@ -10,7 +10,7 @@ mod product;
 mod shape;
 
 use candle_core::{DType, Device, Storage, Tensor};
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 use tweedie_solvers::kernel::{Kernel, Target};
 use tweedie_solvers::lanes::{Aligned, Scratch};
@@ -27,9 +27,10 @@ use shape::Shape;
 const TOGETHER: usize = 10 * TILE;
 
 /// Rows that go forward and back together in training.
-const DESCENT: usize = 128;
+const DESCENT: usize = 64;
 
-/// The most groups of rows whose gradients are summed side by side.
+/// Rows of a group, whose gradients are summed by one thread, and the most groups: then they grow.
+const GROUP: usize = 2 * DESCENT;
 const GROUPS: usize = 8;
 
 /// Weights that a thread takes at a time.
@@ -133,7 +134,7 @@ impl Fused {
             .par_iter()
             .map(|layer| self.shape.transposed(&self.values, layer))
             .collect();
-        let groups = (count / DESCENT).clamp(2, GROUPS);
+        let groups = (count / GROUP).clamp(2, GROUPS);
         let of = |group: usize| {
             let mut gradient = Aligned::zeros(self.shape.len);
             let (from, to) = (group * count / groups, (group + 1) * count / groups);
@@ -168,19 +169,35 @@ impl Fused {
         (a, b, c): (&mut [f32], &mut [f32], &mut [f32]),
         change: impl Fn(&mut f32, f32, &mut f32, &mut f32, &mut f32) + Sync,
     ) {
-        let arch = self.shape.arch;
+        let (arch, change) = (self.shape.arch, &change);
         let weights = self.values.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK));
         let others = a.par_chunks_mut(CHUNK).zip(b.par_chunks_mut(CHUNK)).zip(c.par_chunks_mut(CHUNK));
         weights.zip(others).for_each(|((w, g), ((a, b), c))| {
-            arch.dispatch(
-                #[inline(always)]
-                || {
-                    for i in 0..w.len() {
-                        change(&mut w[i], g[i], &mut a[i], &mut b[i], &mut c[i]);
-                    }
-                },
-            );
+            arch.dispatch(Change { w, g, a, b, c, change });
         });
+    }
+}
+
+/// A stretch of [`Fused::update`].
+struct Change<'a, F> {
+    w: &'a mut [f32],
+    g: &'a [f32],
+    a: &'a mut [f32],
+    b: &'a mut [f32],
+    c: &'a mut [f32],
+    change: &'a F,
+}
+
+impl<F: Fn(&mut f32, f32, &mut f32, &mut f32, &mut f32)> WithSimd for Change<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { w, g, a, b, c, change } = self;
+        let others = a.iter_mut().zip(b).zip(c);
+        for ((w, &g), ((a, b), c)) in w.iter_mut().zip(g).zip(others) {
+            change(w, g, a, b, c);
+        }
     }
 }
 
