@@ -1,6 +1,6 @@
 //! A score model: a network or a closed form that is told x and the kernel (α, σ), never the time.
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Storage, Tensor};
 
 use crate::kernel::{Kernel, Row, Target};
 use crate::{Error, Result};
@@ -132,6 +132,20 @@ pub fn tensor(values: Vec<f64>, shape: impl Into<candle_core::Shape>, like: &Ten
         }
         dtype => Tensor::from_vec(values, shape, like.device())?.to_dtype(dtype)?,
     })
+}
+
+/// The numbers of a tensor on the CPU, row-major, as f32.
+///
+/// # Errors
+/// If it lies elsewhere.
+pub fn host(x: &Tensor) -> Result<Vec<f32>> {
+    let x = x.to_dtype(DType::F32)?.contiguous()?;
+    let (storage, layout) = x.storage_and_layout();
+    let Storage::Cpu(storage) = &*storage else {
+        return Err(Error::Unsupported("this form of the model runs on the CPU only".into()));
+    };
+    let (from, to) = layout.contiguous_offsets().unwrap_or((0, 0));
+    Ok(storage.as_slice::<f32>()?[from..to].to_vec())
 }
 
 /// B of an x that must be (B, dim), with 1 or B kernels.

@@ -5,13 +5,17 @@
 //! with responsibilities r_k ∝ w_k N(x; α μ_k, C_k) by log-sum-exp. In the eigenbasis Σ_k = Q_k Λ_k Q_kᵀ every C_k is diagonal
 //! at every kernel, so that nothing is inverted. The model predicts the noise ε̂ = −σ ∇log p_t, which stays finite as σ → 0.
 
-use candle_core::{D, Tensor};
+mod fused;
+
+use candle_core::{D, DType, Tensor};
 use nalgebra::{DMatrix, SymmetricEigen};
+use pulp::Arch;
 
 use super::{Exact, log_sum_exp, mass};
 use crate::kernel::{Kernel, Target};
 use crate::model::{self, ScoreModel};
 use crate::{Error, Key, Result};
+use fused::Fused;
 
 /// A mixture of K Gaussians in D dimensions, with full covariances.
 #[derive(Clone, Debug)]
@@ -250,6 +254,11 @@ impl ScoreModel for Mixture {
     }
 
     fn raw(&self, x: &Tensor, at: &[Kernel]) -> Result<Tensor> {
+        if let ([at], DType::F32, true) = (at, x.dtype(), x.device().is_cpu()) {
+            model::check(x, self.dim, &[*at])?;
+            let values = Arch::new().dispatch(Fused::new(self, &model::host(x)?, *at));
+            return Ok(Tensor::from_vec(values, x.shape(), x.device())?);
+        }
         let parts = self.tensors(x, at)?;
         let sigmas: Vec<f64> = at.iter().map(|k| k.sigma).collect();
         model::scale(&self.combine(&parts, &parts.weights, &parts.pull)?, &sigmas)

@@ -9,7 +9,7 @@ mod forward;
 mod product;
 mod shape;
 
-use candle_core::{DType, Device, Storage, Tensor};
+use candle_core::{Device, Tensor};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 use tweedie_solvers::kernel::{Kernel, Target};
@@ -114,7 +114,7 @@ impl Fused {
     /// # Errors
     /// If a tensor cannot be read.
     pub fn pack(&self, list: &[Tensor]) -> Result<Aligned> {
-        Ok(self.shape.pack(&list.iter().map(host).collect::<Result<Vec<_>>>()?))
+        Ok(self.shape.pack(&list.iter().map(model::host).collect::<Result<Vec<_>>>()?))
     }
 
     /// A packed list in the order of the layout.
@@ -206,17 +206,6 @@ fn levels(at: &[Kernel]) -> Vec<f32> {
     at.iter().map(|k| (-0.25 * k.log_snr()) as f32).collect()
 }
 
-/// The numbers of a tensor on the host, row-major, as f32.
-fn host(x: &Tensor) -> Result<Vec<f32>> {
-    let x = x.to_dtype(DType::F32)?.contiguous()?;
-    let (storage, layout) = x.storage_and_layout();
-    let Storage::Cpu(storage) = &*storage else {
-        return Err(Error::Unsupported("the packed network runs on the CPU only".into()));
-    };
-    let (from, to) = layout.contiguous_offsets().unwrap_or((0, 0));
-    Ok(storage.as_slice::<f32>()?[from..to].to_vec())
-}
-
 impl ScoreModel for Fused {
     fn dim(&self) -> usize {
         self.shape.config.dim
@@ -232,8 +221,8 @@ impl ScoreModel for Fused {
 
     fn raw_jvp(&self, x: &Tensor, tangents: &[Tensor], at: &[Kernel]) -> Result<(Tensor, Vec<Tensor>)> {
         model::check(x, self.dim(), at)?;
-        let moved = tangents.iter().map(host).collect::<Result<Vec<_>>>()?;
-        let out = self.run(&host(x)?, &moved, at).into_iter();
+        let moved = tangents.iter().map(model::host).collect::<Result<Vec<_>>>()?;
+        let out = self.run(&model::host(x)?, &moved, at).into_iter();
         let mut out = out.map(|v| Ok(Tensor::from_vec(v, x.shape(), x.device())?.to_dtype(x.dtype())?));
         let value = out.next().ok_or_else(|| Error::Solve("a network without output".into()))??;
         Ok((value, out.collect::<Result<_>>()?))

@@ -129,3 +129,37 @@ fn bad_mixtures_are_refused() {
         assert!(Mixture::new(w, m, &c).is_err());
     }
 }
+
+/// The form on lanes against the plain one in f64: rotated and axis-aligned components, rows that fill vectors and rows that do not; points
+/// out to 30 deviations. Products of α μ and x are rounded in f32, at 1e-7 of their size, and divided by the deviation.
+#[test]
+fn lanes_agree_with_the_plain_form() {
+    let round =
+        Mixture::isotropic(vec![1.0; 8], (0..8).map(|k| vec![f64::from(k), 1.0, -0.5]).collect(), 0.3);
+    let line = Mixture::isotropic(vec![0.9, 0.1], vec![vec![-1.0], vec![2.0]], 0.5);
+    for m in [skew(), round.unwrap(), line.unwrap()] {
+        for (rows, scale) in [(1, 1.0), (17, 3.0), (250, 1.0), (33, 10.0)] {
+            let z = Key::root(8).normals(0, 0, rows, m.dim());
+            let x: Vec<f32> = z.iter().map(|z| (scale * z) as f32).collect();
+            let x64: Vec<f64> = x.iter().copied().map(f64::from).collect();
+            for at in [(1.0, 1e-2), (0.8, 0.6), (0.01, 1.0), (1.0, 50.0)] {
+                let at = Kernel { alpha: at.0, sigma: at.1 };
+                let tensor = Tensor::from_slice(&x64, (rows, m.dim()), &Device::Cpu).unwrap();
+                let want: Vec<f64> = m.raw(&tensor, &[at]).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+                for arch in [Arch::new(), Arch::Scalar] {
+                    let got = arch.dispatch(Fused::new(&m, &x, at));
+                    let narrow = at.deviation(m.narrowest());
+                    for (g, w) in got.iter().zip(&want) {
+                        let within = 1e-5 * (1.0 + w.abs()) + 3e-6 * scale / narrow;
+                        assert!((f64::from(*g) - w).abs() < within, "{m:?} {at:?}: {g} {w}");
+                    }
+                }
+            }
+        }
+    }
+    let at = Kernel { alpha: 1.0, sigma: 0.1 };
+    let odd = [f32::NAN, 0.0, 1e20, 0.0, f32::INFINITY, 0.0, 0.5, 0.25];
+    let got = Arch::new().dispatch(Fused::new(&skew(), &odd, at));
+    assert!(got[..6].chunks(2).all(|row| row.iter().any(|v| !v.is_finite())));
+    assert_eq!(got[6..], Arch::new().dispatch(Fused::new(&skew(), &odd[6..], at)));
+}
