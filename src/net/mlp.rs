@@ -16,8 +16,6 @@ use tweedie_solvers::kernel::{Kernel, Target};
 use tweedie_solvers::model::{self, ScoreModel};
 use tweedie_solvers::{Error, Key, Result};
 
-use super::silu::{silu, silu_slope};
-
 /// What the network's output F is read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -197,7 +195,7 @@ impl Mlp {
         let e = self.embed(at)?;
         let mut h = self.scaled(x, at)?;
         for layer in &self.layers[1..self.layers.len() - 1] {
-            h = silu(&linear(layer, &h)?.broadcast_add(&e)?)?;
+            h = linear(layer, &h)?.broadcast_add(&e)?.silu()?;
         }
         linear(&self.layers[self.layers.len() - 1], &h)
     }
@@ -209,9 +207,11 @@ impl Mlp {
         let mut moved: Vec<Tensor> = tangents.iter().map(|u| self.scaled(u, at)).collect::<Result<_>>()?;
         for layer in &self.layers[1..self.layers.len() - 1] {
             let z = linear(layer, &h)?.broadcast_add(&e)?;
-            h = silu(&z)?;
+            h = z.silu()?;
+            let p = candle_nn::ops::sigmoid(&z)?;
+            let slope = (&p + (&h * (1.0 - &p)?)?)?;
             for u in &mut moved {
-                *u = silu_slope(&z, &u.matmul(&layer.weight().t()?)?)?;
+                *u = (u.matmul(&layer.weight().t()?)? * &slope)?;
             }
         }
         let output = &self.layers[self.layers.len() - 1];
@@ -226,7 +226,7 @@ impl Mlp {
         // Whole turns are taken off while that is exact.
         let phase = ((&turns - turns.round()?)? * std::f64::consts::TAU)?;
         let features = Tensor::cat(&[phase.sin()?, phase.cos()?], D::Minus1)?;
-        Ok(silu(&linear(&self.layers[0], &features)?)?)
+        Ok(linear(&self.layers[0], &features)?.silu()?)
     }
 
     /// x/S.
@@ -236,16 +236,13 @@ impl Mlp {
     }
 }
 
-/// W x + b for rows x. A trainable b enters as a product with ones: candle sums its gradient over the batch in a product then, which
-/// is eight times faster than the sum of a broadcast; the values are the same.
+/// W x + b for rows x.
 fn linear(layer: &Linear, x: &Tensor) -> Result<Tensor> {
     let y = x.matmul(&layer.weight().t()?)?;
-    let Some(bias) = layer.bias() else { return Ok(y) };
-    if !bias.track_op() {
-        return Ok(y.broadcast_add(bias)?);
-    }
-    let ones = Tensor::ones((x.dim(0)?, 1), x.dtype(), x.device())?;
-    Ok((y + ones.matmul(&bias.reshape((1, bias.dim(0)?))?)?)?)
+    Ok(match layer.bias() {
+        Some(bias) => y.broadcast_add(bias)?,
+        None => y,
+    })
 }
 
 impl ScoreModel for Mlp {

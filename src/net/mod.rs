@@ -1,8 +1,8 @@
-//! Score networks. One today: a multilayer perceptron that is told the noise level.
+//! Score networks. One today, a multilayer perceptron that is told the noise level, in two forms: candle's tensors, which define it and run
+//! anywhere, and packed for the CPU.
 
 mod fused;
 mod mlp;
-mod silu;
 
 pub use fused::{Fused, Goals};
 pub use mlp::{Mlp, MlpConfig, Prediction};

@@ -1,0 +1,69 @@
+"""tweedie beside JAX, PyTorch, diffrax and POT on the same work, in turns on the same machine; the best of all rounds, and its ratios.
+
+    pip install torch jax optax diffrax POT
+    cargo build --release && python benches/compare.py [--rounds 3] [--threads 2] [task ...]
+
+Tasks: gemm train sample exact likelihood w2. Writes every reading to compare.jsonl, prints a table in markdown.
+"""
+import argparse, json, os, pathlib, subprocess, sys
+
+HERE = pathlib.Path(__file__).parent
+TASKS = ["gemm", "train", "sample", "exact", "likelihood", "w2"]
+
+
+def run(command, env):
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    if done.returncode:
+        print(f"{' '.join(map(str, command))}: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("tasks", nargs="*", default=[])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--out", default="compare.jsonl")
+    options = parser.parse_args()
+    tasks = options.tasks or TASKS
+    of = lambda known: [t for t in tasks if t in known]
+    jax, torch = of(["train", "sample", "exact", "likelihood"]), of(["gemm", "train", "sample", "exact", "w2"])
+    compiled = [t for t in torch if t in ("train", "sample", "exact")]
+    python, env = sys.executable, {**os.environ, "OMP_NUM_THREADS": str(options.threads)}
+    commands = [[HERE.parent / "target/release/tweedie", "bench", "--format", "json", "--threads", str(options.threads), *tasks]]
+    commands += [[python, HERE / "peers/jax_peer.py", *jax]] if jax else []
+    commands += [[python, HERE / "peers/torch_peer.py", *torch]] if torch else []
+    commands += [[python, HERE / "peers/torch_peer.py", "--compile", *compiled]] if compiled else []
+    best = {}
+    with open(options.out, "w") as log:
+        for _ in range(options.rounds):
+            for command in commands:
+                for reading in run(command, env):
+                    log.write(json.dumps(reading) + "\n")
+                    key, value = (reading["task"], reading["size"], reading["unit"]), reading["value"]
+                    mine = best.setdefault(key, {})
+                    more = reading["unit"] in ("steps/s", "GFLOP/s")
+                    pick = max if more else min
+                    mine[reading["peer"]] = pick(value, mine.get(reading["peer"], value))
+    peers = ["jax", "jax hoisted", "torch", "torch.compile"]
+    for (task, size, unit), values in list(best.items()):
+        if task == "sample-hoisted":
+            best.setdefault(("sample", size, unit), {})["jax hoisted"] = values["jax"]
+            del best[(task, size, unit)]
+    rate = best.get(("gemm", 2048, "GFLOP/s"), {}).get("tweedie")
+    print("| task | unit | tweedie | " + " | ".join(peers) + " | times the best | of the floor |")
+    print("|---" * (len(peers) + 5) + "|")
+    for (task, size, unit), values in sorted(best.items()):
+        own = values.get("tweedie")
+        more = unit in ("steps/s", "GFLOP/s")
+        ratios = [own / v if more else v / own for p, v in values.items() if own and p != "tweedie"]
+        flop = {"train": 3 * 98304 * size, "sample": 98304 * size}.get(task)
+        seconds = own and (1 / own if more else own * 1e-3)
+        share = f"{flop / (rate * 1e9) / seconds:.0%}" if flop and rate and own else ""
+        show = lambda v: "" if v is None else f"{v:.3g}" if v < 100 else f"{v:.0f}"
+        cells = [show(own), *(show(values.get(p)) for p in peers), f"{min(ratios):.2f}" if ratios else "", share]
+        print(f"| {task} {size} | {unit} | " + " | ".join(cells) + " |")
+
+
+if __name__ == "__main__":
+    main()
