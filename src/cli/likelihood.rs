@@ -11,7 +11,7 @@ use tweedie_solvers::likelihood::{Divergence, Flow, bits_per_dimension};
 use tweedie_solvers::sde::Use;
 
 use super::target::{Source, choose};
-use super::{Machine, must_exist, one_of, say};
+use super::{Machine, must_exist, not_both, one_of, say};
 use crate::error::{Error, Result};
 use crate::files::{check_suffix, check_writable, read_points};
 use crate::recipe::{PROBES, Section, one};
@@ -74,6 +74,7 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
         )));
     }
     must_exist("--points", &a.points)?;
+    not_both(("--points", &a.points), &a.out)?;
     let method = choose(&METHODS, "method", &a.method)?;
     let ode = method.it.ode().ok_or_else(|| {
         Error::Input(format!(

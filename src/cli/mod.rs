@@ -127,6 +127,15 @@ fn one_of<T: Copy>(flag: &str, typed: &str, names: &[(&'static str, T)]) -> Resu
     })
 }
 
+/// A file that is read must not be the one that is written.
+fn not_both((flag, read): (&str, &Path), out: &Path) -> Result<()> {
+    let same = matches!((read.canonicalize(), out.canonicalize()), (Ok(a), Ok(b)) if a == b);
+    if !same {
+        return Ok(());
+    }
+    Err(Error::Input(format!("--out {}: this is the file of {flag}, which would be lost", out.display())))
+}
+
 /// A file that must be there, said before any work is done.
 fn must_exist(flag: &str, path: &Path) -> Result<()> {
     if path.exists() {

@@ -9,7 +9,7 @@ use tweedie_solvers::integrate::{Finish, sampling_grid};
 use tweedie_solvers::sde::Use;
 
 use super::target::{Source, choose};
-use super::{Machine, must_exist, one_of, say, warn};
+use super::{Machine, must_exist, not_both, one_of, say, warn};
 use crate::error::{Error, Result};
 use crate::files::{check_suffix, check_writable, read_points, write_points};
 use crate::recipe::{DRIVERS, DTYPES, Section, one};
@@ -33,9 +33,9 @@ pub(super) struct Arguments {
     /// Steps; adaptive methods need none
     #[arg(long, default_value_t = 100, value_name = "N")]
     steps: usize,
-    /// How many samples
-    #[arg(short = 'n', default_value_t = 1000, value_name = "N")]
-    count: usize,
+    /// How many samples; 1000 by default, or as many as --init has, whose points are taken in turn
+    #[arg(short = 'n', value_name = "N")]
+    count: Option<usize>,
     /// The seed; sample i depends on the seed and on i alone
     #[arg(long, default_value_t = 0, value_name = "S")]
     seed: u64,
@@ -64,11 +64,12 @@ pub(super) fn sample(a: &Arguments) -> Result<()> {
     let spacing = choose(&GRIDS, "grid", &a.grid)?;
     let dtype = one_of("--dtype", &a.dtype, &DTYPES)?;
     let driver = one_of("--noise", &a.noise, &DRIVERS)?;
-    if a.count == 0 || a.count > 100_000_000 {
-        return Err(Error::Input(format!("-n {}, but it must be from 1 to 100000000", a.count)));
+    if let Some(count) = a.count.filter(|n| !(1..=100_000_000).contains(n)) {
+        return Err(Error::Input(format!("-n {count}, but it must be from 1 to 100000000")));
     }
     if let Some(init) = &a.init {
         must_exist("--init", init)?;
+        not_both(("--init", init), &a.out)?;
     }
     let typed_sde = a.sde.as_deref().map(|typed| choose(&SDES, "sde", typed)).transpose()?;
     check_writable(&a.out)?;
@@ -97,10 +98,10 @@ pub(super) fn sample(a: &Arguments) -> Result<()> {
         Ok(points)
     });
     let start = start.transpose()?;
-    let count = start.as_ref().map_or(a.count, crate::points::Points::len);
+    let count = a.count.or(start.as_ref().map(crate::points::Points::len)).unwrap_or(1000);
     if let Some(target) = &score.target {
         let (methods, grids) = (std::slice::from_ref(&method), std::slice::from_ref(&spacing));
-        let plan = Plan { methods, grids, steps: &[steps], given: a.init.is_some() };
+        let plan = Plan { methods, grids, steps: &|_, _| vec![steps], given: a.init.is_some() };
         foresee(&a.source.name(), &Law::of(target, None)?, &sde, plan)?.iter().for_each(|text| warn(text));
     }
     let finish = if a.denoise { Finish::Denoise } else { Finish::Stop };
@@ -113,9 +114,12 @@ pub(super) fn sample(a: &Arguments) -> Result<()> {
     if let Some((bad, step)) = drawn.diverged {
         let at =
             if method.it.adaptive() { String::new() } else { format!(", the first after step {}", step + 1) };
-        return Err(Error::Run(format!(
-            "{bad} of {count} samples are not finite{at}; take more steps, or a grid with shorter steps near the data"
-        )));
+        let mend = if method.it.adaptive() {
+            "take tolerances that its dtype can meet, and an SDE and data of ordinary size"
+        } else {
+            "take more steps, or a grid with shorter steps near the data"
+        };
+        return Err(Error::Run(format!("{bad} of {count} samples are not finite{at}; {mend}")));
     }
     Ok(())
 }

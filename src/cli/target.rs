@@ -100,7 +100,11 @@ pub(super) fn parse(flag: &str, typed: &str) -> Result<Table> {
         }
     }
     parts.push(&options[start..]);
-    for part in parts.into_iter().filter(|p| !p.is_empty()) {
+    for (i, part) in parts.iter().enumerate().filter(|(_, p)| !p.is_empty()) {
+        let key = |part: &str| part.split('=').next().map(|k| k.trim().to_owned());
+        if parts[..i].iter().any(|before| key(before) == key(part)) {
+            return Err(Error::Input(format!("--{flag} {typed}: `{part}` is given twice")));
+        }
         override_key(&mut table, part).map_err(|_| {
             Error::Input(format!(
                 "--{flag} {typed}: `{part}` is not OPTION=VALUE; write NAME:OPTION=VALUE,OPTION=VALUE"

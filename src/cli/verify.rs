@@ -35,6 +35,11 @@ enum Format {
 pub(super) fn verify(arguments: &Arguments) -> Result<()> {
     let formats = [("table", Format::Table), ("csv", Format::Csv), ("markdown", Format::Markdown)];
     let format = one_of("--format", &arguments.format, &formats)?;
+    if matches!(format, Format::Markdown) && arguments.names != ["orders"] {
+        return Err(Error::Input(
+            "--format markdown is a table of orders: write `verify orders --format markdown`".into(),
+        ));
+    }
     pool(arguments.threads)?;
     let start = Instant::now();
     let mut checks = Vec::new();

@@ -7,6 +7,9 @@ use tweedie_solvers::{Error, Key, Result};
 use super::Data;
 use crate::points::Points;
 
+/// Squares of larger coordinates, and their sums, would overflow.
+const LARGEST: f64 = 1e100;
+
 /// An empirical law.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Empirical {
@@ -23,7 +26,7 @@ impl Empirical {
     pub fn new(points: Points, name: impl Into<String>) -> Result<Self> {
         let name = name.into();
         let refuse = |value: String, rule: &str| {
-            Error::parameter(format!("the number of points in {name}"), value, rule)
+            Error::Unsupported(format!("{name} holds {value} points, but it must {rule}"))
         };
         if let Some(i) = points.values().iter().position(|v| !v.is_finite()) {
             let (row, column, value) = (i / points.dim(), i % points.dim(), points.values()[i]);
@@ -32,6 +35,12 @@ impl Empirical {
                 value,
                 "be a finite number",
             ));
+        }
+        if let Some(i) = points.values().iter().position(|v| v.abs() > LARGEST) {
+            let (row, column, value) = (i / points.dim(), i % points.dim(), points.values()[i]);
+            let rule = format!("be at most {LARGEST:e} in size, for distances to be finite");
+            let place = format!("row {row}, column {column} of {name}");
+            return Err(Error::parameter(place, format!("{value:e}"), rule));
         }
         if points.len() < 2 {
             return Err(refuse(points.len().to_string(), "be 2 or more"));
@@ -87,7 +96,7 @@ mod tests {
         }
         assert_eq!((data.dim(), data.name(), data.points()), (3, "own.csv", &own));
         let error = |p| Empirical::new(p, "own.csv").unwrap_err().to_string();
-        assert_eq!(error(own.slice(0, 1)), "the number of points in own.csv = 1, but it must be 2 or more");
+        assert_eq!(error(own.slice(0, 1)), "own.csv holds 1 points, but it must be 2 or more");
         let nan = Points::new(2, vec![0.0, 1.0, 2.0, f64::NAN]);
         assert_eq!(error(nan), "row 1, column 1 of own.csv = NaN, but it must be a finite number");
     }

@@ -9,6 +9,7 @@ use crate::error::Result;
 
 /// `steps` and `evals`, of which one is empty.
 pub(super) fn given(top: &Section) -> Result<(Vec<u64>, Vec<u64>)> {
+    top.known("evals");
     if top.has("evals") {
         top.excluded(&["steps"], "be left out where evals are given")?;
         return Ok((vec![], expand::integers(top, "evals", 100, 1)?));

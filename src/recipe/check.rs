@@ -193,6 +193,11 @@ impl Recipe {
                 ));
             }
         }
+        if let Some(grid) = self.grids.iter().find(|g| g.it.fixed_steps().is_some() && !self.evals.is_empty())
+        {
+            let what = "evals decide how many steps are taken";
+            return refuse(format!("{what}, and {} has its own: leave out one of the two", grid.label));
+        }
         if self.strong.is_some() && self.driver != Driver::Brownian {
             return refuse(
                 "[strong] needs noise = \"brownian\", so that all step counts share their paths".into(),

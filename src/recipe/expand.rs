@@ -20,7 +20,9 @@ pub(super) fn choices(top: &Section, key: &'static str, default: &str) -> Result
         Some(one) => vec![one.clone()],
     };
     let mut out: Vec<Section> = Vec::new();
-    for item in items {
+    let several = items.len() > 1;
+    for (i, item) in items.into_iter().enumerate() {
+        let place = if several { format!("{key}[{i}]") } else { key.to_owned() };
         let table = match item {
             Value::String(name) => named(&name),
             Value::Table(table) => table,
@@ -28,7 +30,9 @@ pub(super) fn choices(top: &Section, key: &'static str, default: &str) -> Result
                 return Err(top.broken(key, other, "be a name, a table with a `name`, or a list of these"));
             }
         };
-        out.extend(combinations(&table).into_iter().map(|table| Section::new(top.file(), key, table)));
+        out.extend(
+            combinations(&table).into_iter().map(|table| Section::new(top.file(), place.as_str(), table)),
+        );
     }
     Ok(out)
 }

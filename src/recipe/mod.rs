@@ -110,10 +110,14 @@ impl Recipe {
                 path.display()
             ))
         })?;
-        let mut table: Table = text.parse().map_err(|e: toml::de::Error| {
-            let line = e.span().map_or(1, |s| text[..s.start].lines().count().max(1));
-            Error::Input(format!("{}: line {line} is not TOML: {}", path.display(), e.message()))
-        })?;
+        let mut table = if path.extension().is_some_and(|e| e == "json") {
+            manifest(&text).map_err(|what| Error::Input(format!("{}: {what}", path.display())))?
+        } else {
+            text.parse().map_err(|e: toml::de::Error| {
+                let line = e.span().map_or(1, |s| text[..s.start].lines().count().max(1));
+                Error::Input(format!("{}: line {line} is not TOML: {}", path.display(), e.message()))
+            })?
+        };
         for text in overrides {
             override_key(&mut table, text)?;
         }
@@ -285,6 +289,15 @@ fn many<T: ?Sized>(
         out.push(Named { label, table, it });
     }
     Ok(out)
+}
+
+/// The recipe that a run's manifest holds.
+fn manifest(text: &str) -> std::result::Result<Table, String> {
+    let whole: serde_json::Value =
+        serde_json::from_str(text).map_err(|e| format!("this is not JSON: {e}"))?;
+    let recipe = whole.get("recipe").cloned();
+    let recipe = recipe.ok_or("a recipe in JSON is the manifest.json of a run, with the key `recipe`")?;
+    serde_json::from_value(recipe).map_err(|e| format!("its `recipe` cannot be understood: {e}"))
 }
 
 fn tables<T: ?Sized>(all: &[Named<T>]) -> Vec<Value> {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use toml::{Table, Value};
 
 use super::answers::{Asked, Unset};
-use crate::error::{Error, Result, suggest};
+use crate::error::{Error, Result, nearest, suggest};
 
 /// One table, with the place that error messages name. A clone shares the list of what was asked.
 #[derive(Clone, Debug)]
@@ -58,6 +58,16 @@ impl Section {
         }
     }
 
+    /// The same where a choice under `key` is what broke the rule: it is called as it was written.
+    pub fn wrap_choice(&self, error: tweedie_solvers::Error, key: &str, typed: &str) -> Error {
+        match error {
+            tweedie_solvers::Error::Parameter { name, rule, .. } if name == key => {
+                self.broken(key, typed, &rule)
+            }
+            other => self.wrap(other),
+        }
+    }
+
     fn ask(&self, key: &'static str, default: impl Into<Unset>) -> Option<&Value> {
         let mut asked = self.asked.borrow_mut();
         if asked.iter().all(|a| a.key != key) {
@@ -75,6 +85,11 @@ impl Section {
             .filter(|a| a.key == key)
             .for_each(|a| a.inner = Some(inner.clone()));
         inner
+    }
+
+    /// Makes a key known that need not be given.
+    pub fn known(&self, key: &'static str) {
+        self.ask(key, Unset::meaning("not given"));
     }
 
     /// Whether the key is given.
@@ -259,7 +274,13 @@ impl Section {
 
     /// The error that a key must be given.
     pub fn missing(&self, key: &str) -> Error {
-        Error::Input(format!("{}: {} must be given", self.file, self.full(key)))
+        let asked = self.asked.borrow();
+        let unknown = self.table.keys().map(String::as_str).filter(|k| asked.iter().all(|a| a.key != *k));
+        let hint = match nearest(key, unknown) {
+            Some(typed) => format!("; is that what `{typed}` means?"),
+            None => String::new(),
+        };
+        Error::Input(format!("{}: {} must be given{hint}", self.file, self.full(key)))
     }
 
     /// Checks that no key is left that was not asked for.

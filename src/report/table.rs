@@ -15,8 +15,9 @@ use crate::run::record::DATA;
 pub fn tables(recipe: &Recipe, summary: &[Summary]) -> String {
     let mut out = String::new();
     for (data, _) in &recipe.data {
-        // Methods at budgets are ranked, in tables of their own.
-        if let Some(metric) = recipe.metrics.first().filter(|_| recipe.evals.is_empty()) {
+        // Methods at budgets are ranked, in tables of their own, where there are seeds to rank them by.
+        let ranked = !recipe.evals.is_empty() && recipe.seeds.len() > 1;
+        if let Some(metric) = recipe.metrics.first().filter(|_| !ranked) {
             for sde in &recipe.sdes {
                 out += &quality(recipe, summary, &data.label, &sde.label, &metric.label);
             }
@@ -52,13 +53,7 @@ fn quality(recipe: &Recipe, summary: &[Summary], data: &str, sde: &str, metric: 
         let name = if several { format!("{method}, {grid}") } else { method.to_owned() };
         // The final denoising is one more, whatever the steps.
         let last = f64::from(u8::from(recipe.finish == Finish::Denoise));
-        let evals = match mine[0].steps {
-            Some(n) => {
-                let more = if last > 0.0 { " + 1" } else { "" };
-                format!("{:.3}/step{more}", (mine[0].evals - last) / n as f64).replace(".000", "")
-            }
-            None => format!("{:.0}", mine[0].evals),
-        };
+        let evals = cost(&mine, last);
         table.add_row([name, evals].into_iter().chain(cells));
     }
     right(&mut table);
@@ -71,6 +66,27 @@ fn quality(recipe: &Recipe, summary: &[Summary], data: &str, sde: &str, metric: 
         recipe.samples,
         floor.unwrap_or_default()
     )
+}
+
+/// `2/step`, with what is spent besides: between two step counts the rest is what does not grow with them.
+fn cost(rows: &[&&Summary], last: f64) -> String {
+    let points: Vec<(f64, f64)> =
+        rows.iter().filter_map(|r| Some((r.steps? as f64, r.evals - last))).collect();
+    let Some(&(n, evals)) = points.first() else { return format!("{:.0}", rows[0].evals) };
+    let each = match points.iter().find(|p| p.0 != n) {
+        Some(other) => (other.1 - evals) / (other.0 - n),
+        None => evals / n,
+    };
+    let once = evals - each * n + last;
+    if points.iter().any(|p| (p.1 - p.0 * each - (evals - each * n)).abs() > 1e-3 * p.1) {
+        return "varies".to_owned();
+    }
+    let short = |v: f64| format!("{v:.3}").trim_end_matches('0').trim_end_matches('.').to_owned();
+    match once {
+        once if once > 5e-4 => format!("{}/step + {}", short(each), short(once)),
+        once if once < -5e-4 => format!("{}/step − {}", short(each), short(-once)),
+        _ => format!("{}/step", short(each)),
+    }
 }
 
 /// `0.041 ±0.003·`.

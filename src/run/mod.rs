@@ -128,10 +128,13 @@ impl Job {
 /// Longer names are cut, so that a suffix and the mark of a temporary file still fit.
 const LONGEST_NAME: usize = 180;
 
-/// A label as a file name. One that is too long is cut, and a number made of the whole label keeps it apart from others.
+/// A label as a file name. Where it is cut, or holds what a file name cannot keep, a number made of the whole label keeps it apart from others.
 pub fn file_name(label: &str) -> String {
     let mut name = String::new();
+    // Marks of our own labels become `_`, which none of our names holds.
+    let mut lost = false;
     for c in label.chars() {
+        lost |= !(c.is_ascii_alphanumeric() || "-.()=, #".contains(c));
         match c {
             'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' | '.' => name.push(c),
             ')' => {}
@@ -139,7 +142,7 @@ pub fn file_name(label: &str) -> String {
             _ => name.push('_'),
         }
     }
-    if name.len() > LONGEST_NAME {
+    if name.len() > LONGEST_NAME || lost {
         name.truncate(LONGEST_NAME - 17);
         name += &format!("-{:016x}", Key::root(0).branch(label).rng(0).next_u64());
     }

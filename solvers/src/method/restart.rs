@@ -9,7 +9,7 @@ use crate::clock::Step;
 use crate::dynamics::Problem;
 use crate::grid::{Karras, Spacing};
 use crate::noise::{Draw, Noise};
-use crate::sde::Span;
+use crate::sde::{Span, Use};
 use crate::{Error, Result, error};
 
 /// Restarts around a method without noise.
@@ -87,6 +87,12 @@ impl Walk<'_> {
         if node >= *high {
             return Err(Error::Unsupported(format!(
                 "restart: σ/α = {node:.3e} is the grid's nearest to sigma-min = {low}, but not below sigma-max = {high}"
+            )));
+        }
+        let most = sde.kernel(sde.span(Use::Sampling).end).ratio();
+        if *high > most * (1.0 + 1e-9) {
+            return Err(Error::Unsupported(format!(
+                "restart: sigma-max = {high} lies above σ/α = {most:.3e} at T"
             )));
         }
         let top = sde.time_at(-high.ln());

@@ -42,8 +42,10 @@ pub(super) const REVERSE: Family<dyn Method> = Family {
 };
 
 fn predictor_corrector(s: &Section) -> Result<Box<dyn Method>> {
-    let predictor = METHODS.build(&s.nested("predictor", "reverse-diffusion")?)?;
-    Ok(Box::new(PredictorCorrector::new(predictor, langevin(s)?).map_err(|e| s.wrap(e))?))
+    let predictor = s.nested("predictor", "reverse-diffusion")?;
+    let (name, predictor) = (predictor.label(), METHODS.build(&predictor)?);
+    let made = PredictorCorrector::new(predictor, langevin(s)?);
+    Ok(Box::new(made.map_err(|e| s.wrap_choice(e, "predictor", &name))?))
 }
 
 fn langevin(s: &Section) -> Result<Langevin> {

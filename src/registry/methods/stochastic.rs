@@ -93,9 +93,10 @@ fn er_sde(s: &Section) -> Result<Box<dyn Method>> {
 }
 
 fn restart(s: &Section) -> Result<Box<dyn Method>> {
-    let inner = METHODS.build(&s.nested("inner", "edm-heun")?)?;
+    let inner = s.nested("inner", "edm-heun")?;
+    let (name, inner) = (inner.label(), METHODS.build(&inner)?);
     let range = (s.number("sigma-min", 0.06)?, s.number("sigma-max", 0.3)?);
     let times = s.integer("restarts", 2, 0..=1000)? as usize;
     let steps = s.integer("restart-steps", 2, 1..=1000)? as usize;
-    Ok(Box::new(Restart::new(inner, range, times, steps).map_err(|e| s.wrap(e))?))
+    Ok(Box::new(Restart::new(inner, range, times, steps).map_err(|e| s.wrap_choice(e, "inner", &name))?))
 }

@@ -6,7 +6,7 @@ use tweedie_solvers::clock::Grid;
 use tweedie_solvers::dynamics::Problem;
 use tweedie_solvers::integrate::Sampler;
 use tweedie_solvers::likelihood::{Divergence, Flow};
-use tweedie_solvers::method::{Flow as OdeFlow, Method, RungeKutta};
+use tweedie_solvers::method::{EulerMaruyama, Flow as OdeFlow, Method, Order, RungeKutta};
 use tweedie_solvers::model::tensor;
 use tweedie_solvers::noise;
 use tweedie_solvers::observe::Trajectory;
@@ -154,11 +154,16 @@ pub(super) fn trajectories(
     let wide = sde.it.kernel(nodes.first()).sigma > 5.0 * deviation;
     let shrink = |t: f64| if wide { deviation / sde.it.kernel(t).deviation(deviation) } else { 1.0 };
     let mut panels: Vec<(String, Vec<Vec<[f64; 2]>>)> = Vec::new();
-    let rk4 = OdeFlow(RungeKutta::RK4);
+    let (rk4, euler) = (OdeFlow(RungeKutta::RK4), EulerMaruyama::default());
     for method in &recipe.methods {
         let adaptive = method.it.adaptive();
-        let label = if adaptive { format!("{} (drawn by rk4)", method.label) } else { method.label.clone() };
-        let by: &dyn Method = if adaptive { &rk4 } else { &*method.it };
+        let noisy = matches!(method.it.order(), Order::Stochastic { .. });
+        let (by, name): (&dyn Method, _) = match (adaptive, noisy) {
+            (false, _) => (&*method.it, ""),
+            (true, true) => (&euler, " (drawn by euler-maruyama)"),
+            (true, false) => (&rk4, " (drawn by rk4)"),
+        };
+        let label = format!("{}{name}", method.label);
         let grid: &Grid = &nodes;
         let sampler = Sampler { problem, method: by, grid, finish: recipe.finish };
         let (end, sigma) = (grid.first(), sde.it.kernel(grid.first()).sigma);

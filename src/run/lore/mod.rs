@@ -25,16 +25,22 @@ const START: f64 = 0.01;
 const BLUR: f64 = 0.5;
 
 /// How samples are drawn: everything beside the data and the SDE.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Plan<'a> {
     /// Methods.
     pub methods: &'a [Named<dyn Method>],
     /// Grids.
     pub grids: &'a [Named<dyn Spacing>],
-    /// Step counts, for grids that do not fix theirs.
-    pub steps: &'a [usize],
+    /// Step counts of a method on a grid.
+    pub steps: &'a dyn Fn(&dyn Method, &dyn Spacing) -> Vec<usize>,
     /// Whether samples start from points that are given, not from the prior.
     pub given: bool,
+}
+
+impl std::fmt::Debug for Plan<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Plan({:?}, {:?})", self.methods, self.grids)
+    }
 }
 
 /// The sentences about a recipe, before anything is computed.
@@ -42,13 +48,31 @@ pub struct Plan<'a> {
 /// # Errors
 /// If a model directory cannot be read, or coordinates or a grid cannot be made.
 pub fn warnings(recipe: &Recipe) -> crate::Result<Vec<String>> {
-    let steps = recipe.all_steps();
+    let steps = |method: &dyn Method, grid: &dyn Spacing| recipe.steps_of(method, grid);
     let plan = Plan { methods: &recipe.methods, grids: &recipe.grids, steps: &steps, given: false };
     let saved = match &recipe.model {
         ModelSpec::Saved(path) => Checkpoint::load(path)?.standardise,
         _ => None,
     };
     let mut out = Vec::new();
+    let adaptive = |label: &str| recipe.methods.iter().any(|m| m.label == label && m.it.adaptive());
+    for m in recipe.methods.iter().filter(|m| m.it.adaptive()) {
+        if let Some(baseline) = recipe.baseline.as_ref().filter(|b| !adaptive(b)) {
+            out.push(format!(
+                "[paired]: {} chooses its own steps, so that no step count pairs it with {baseline}: it is left out there",
+                m.label
+            ));
+        }
+    }
+    if recipe.likelihood.is_some() {
+        for (data, _) in recipe.data.iter().filter(|(d, _)| !d.it.continuous()) {
+            out.push(format!(
+                "nll of {}: its points are drawn from the file that the model was made from, none are held out, so that a model which \
+                 remembers them looks better than it is; keep some in another file, for `tweedie likelihood --points`",
+                data.label
+            ));
+        }
+    }
     for (data, standardise) in &recipe.data {
         let map = match recipe.model {
             ModelSpec::Mlp { .. } if *standardise => coordinates(&*data.it, true)?.0,
@@ -79,7 +103,7 @@ pub fn foresee(data: &str, law: &Law, sde: &Named<dyn LinearSde>, plan: Plan<'_>
         let Some((lambda, narrowest)) = method.it.euler().zip(law.narrowest) else { continue };
         let euler = Euler { sde: &*sde.it, lambda, narrowest };
         for grid in plan.grids.iter().filter(|g| !g.it.needs_model()) {
-            let found = too_long(euler, &*grid.it, plan.steps)?;
+            let found = too_long(euler, &*grid.it, &(plan.steps)(&*method.it, &*grid.it))?;
             out.extend(found.map(|what| format!("{about}, {} on {}: {what}", method.label, grid.label)));
         }
     }

@@ -33,7 +33,7 @@ fn round(s: f64) -> GaussianMixture {
 /// All sentences about data under an SDE, a method, a grid and step counts, without what they are about.
 fn said(data: &dyn Data, texts: [&str; 3], steps: &[usize]) -> Vec<String> {
     let (sde, method, grid) = (named(&SDES, texts[0]), named(&METHODS, texts[1]), named(&GRIDS, texts[2]));
-    let plan = Plan { methods: &[method], grids: &[grid], steps, given: false };
+    let plan = Plan { methods: &[method], grids: &[grid], steps: &|_, _| steps.to_vec(), given: false };
     foresee("d", &Law::of(data, None).unwrap(), &sde, plan).unwrap()
 }
 
@@ -204,7 +204,7 @@ fn noise_that_does_not_reach() {
     let (sde, law) = (named(&SDES, "name = 'edm'\nsigma-max = 2"), Law::of(&data, None).unwrap());
     let grids = [named(&GRIDS, UNIFORM)];
     let told = |given| {
-        let plan = Plan { methods: &[], grids: &grids, steps: &[5], given };
+        let plan = Plan { methods: &[], grids: &grids, steps: &|_, _| vec![5], given };
         foresee("d", &law, &sde, plan).unwrap().len()
     };
     assert_eq!((told(false), told(true)), (2, 0));
