@@ -105,7 +105,7 @@ fn verify_says_what_it_checked() {
 #[test]
 fn recipes_with_mistakes() {
     let bench = Bench::new();
-    let cases: [(&str, &[&str]); 39] = [
+    let cases: [(&str, &[&str]); 48] = [
         ("sde = \"vpp\"", &["r.toml", "there is no sde `vpp`", "did you mean `vp`"]),
         ("method = \"huen\"", &["there is no method `huen`", "did you mean `heun`"]),
         ("data = \"two-moon\"", &["`two-moon`", "`two-moons`"]),
@@ -118,6 +118,24 @@ fn recipes_with_mistakes() {
         ("[train]\ntimes-mean = 1.0", &["train.times-mean = 1.0", "log-normal"]),
         ("[model]\nname = \"saved\"\npath = \"gone\"", &["r.toml: model.path", "gone/model.safetensors"]),
         ("steps = -1", &["steps = -1", "1 or more"]),
+        ("evls = [4]", &["the key `evls`", "did you mean `evals`"]),
+        ("[paired]\nbasline = \"heun\"", &["paired.baseline must be given", "`basline`"]),
+        ("method = [\"heun\", { name = \"ddim\", lambda = 1 }]", &["method[1].lambda", "not known"]),
+        ("method = { name = \"restart\", inner = \"rk45\" }", &["method.inner = rk45", "fixed steps"]),
+        (
+            "method = { name = \"restart\", inner = \"euler-maruyama\" }",
+            &["method.inner = euler-maruyama", "without noise"],
+        ),
+        (
+            "method = { name = \"predictor-corrector\", predictor = \"rk45\" }",
+            &["method.predictor = rk45", "fixed steps"],
+        ),
+        ("data = { name = \"points\", fil = \"x.csv\" }", &["data.file must be given", "`fil`"]),
+        ("[[method]]\nnme = \"heun\"", &["method.name must be given", "`nme`"]),
+        (
+            "evals = [8]\nmethod = \"heun\"\ngrid = { name = \"explicit\", times = [1.0, 0.1] }",
+            &["evals decide", "explicit"],
+        ),
         ("smaples = 10", &["the key `smaples` is not known", "did you mean `samples`"]),
         ("sde = { name = \"vp\", beta_min = 0.1 }", &["sde.beta_min", "did you mean `beta-min`"]),
         ("[train]\nstep = 10", &["train.step", "`steps`"]),
@@ -505,4 +523,43 @@ fn a_run_that_diverges_fails_and_long_labels_are_cut() {
     );
     assert!(said.contains("results.csv") && !said.contains("figures"), "{said}");
     assert_eq!(std::fs::read_dir(bench.path("t/samples")).unwrap().count(), 1);
+}
+
+/// What is read is not written over; an option that is given twice, and a table that is none, are refused.
+#[test]
+fn nothing_is_written_over_what_is_read() {
+    let bench = Bench::new();
+    bench.write("m.toml", MIXTURE);
+    bench.write("p.csv", "0.1,0.2\n0.3,0.4\n");
+    let points = ["likelihood", "--target", "m.toml", "--points", "p.csv", "--out", "p.csv"];
+    bench.refuses(&points, &["--out p.csv", "--points"]);
+    let sample = ["sample", "--target", "m.toml", "--method", "heun", "--steps", "2"];
+    bench.refuses(&[&sample[..], &["--init", "p.csv", "--out", "./p.csv"]].concat(), &["--out", "--init"]);
+    let twice = ["sample", "--target", "m.toml", "--method", "ddim:eta=0.5,eta=0.7", "--out", "x.csv"];
+    bench.refuses(&twice, &["`eta=0.7` is given twice"]);
+    bench.refuses(&["verify", "schedules", "--format", "markdown"], &["orders"]);
+    // -n takes the points of --init in turn.
+    let done = bench.tweedie(&[&sample[..], &["--init", "p.csv", "-n", "5", "--out", "x.csv"]].concat());
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let x = tweedie::files::read_points(&bench.path("x.csv")).unwrap();
+    assert!(x.len() == 5 && x.row(0) == x.row(2) && x.row(0) != x.row(1));
+}
+
+/// `tweedie bench` measures what it is asked for, one JSON object a line.
+#[test]
+fn bench_measures() {
+    let bench = Bench::new();
+    let done = bench.tweedie(&["bench", "exact", "--format", "json"]);
+    assert!(done.status.success());
+    let lines = String::from_utf8(done.stdout).unwrap();
+    let readings: Vec<serde_json::Value> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(
+        readings.iter().map(|r| r["size"].as_u64().unwrap()).collect::<Vec<_>>(),
+        [1000, 10_000, 100_000]
+    );
+    for r in readings {
+        assert!(r["peer"] == "tweedie" && r["task"] == "exact" && r["unit"] == "ms/eval");
+        assert!(r["value"].as_f64().unwrap() > 0.0);
+    }
+    bench.refuses(&["bench", "trian"], &["trian", "`train`"]);
 }

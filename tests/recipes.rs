@@ -58,7 +58,11 @@ fn a_run_leaves_what_it_promises() {
     assert!(!spelled.contains_key("train") && spelled["dtype"].as_str() == Some("f32"));
     let full = dir.path().join("full.toml");
     std::fs::write(&full, spelled.to_string()).unwrap();
-    let (two, _) = run(&full, "2", "two");
+    let (two, again) = run(&full, "2", "two");
+    assert_eq!(table.lines().take(12).collect::<Vec<_>>(), again.lines().take(12).collect::<Vec<_>>());
+    // So does the manifest itself.
+    let stored = Recipe::read(&one.join("manifest.json"), &[]).unwrap();
+    assert_eq!(serde_json::to_value(&stored.table).unwrap(), manifest["recipe"]);
     assert_eq!(read(&two.join("manifest.json"))["recipe"], manifest["recipe"]);
     assert!(manifest["packages"]["candle-core"].as_str().unwrap().starts_with("0."));
     assert!(table.contains("sliced-w2 of 300 samples of eight-gaussians under ve; floor"));

@@ -7,23 +7,23 @@ mod excess;
 pub mod lore;
 mod measure;
 mod models;
+mod names;
 mod paired;
 mod ranking;
 pub mod record;
 mod strong;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Instant;
 
 use candle_core::Device;
-use rand::RngCore;
 use rayon::prelude::*;
 use tweedie_solvers::Key;
 use tweedie_solvers::dynamics::Problem;
 use tweedie_solvers::integrate::sampling_grid;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::files;
 use crate::metrics::Known;
 use crate::points::Points;
@@ -35,6 +35,7 @@ pub use density::{Densities, densities};
 pub use draw::{Drawn, PIECE, Target, draw};
 pub use excess::Level;
 pub use models::{INTERRUPTED, Model, TRAINING, train_all};
+pub use names::{file_name, make_dir, model_dir};
 pub use paired::{Paired, paired};
 pub use ranking::{Ranked, ranking};
 pub use record::{Record, Summary, summarise};
@@ -123,30 +124,6 @@ impl Job {
             recipe.methods[self.method].label, self.seed
         ))
     }
-}
-
-/// Longer names are cut, so that a suffix and the mark of a temporary file still fit.
-const LONGEST_NAME: usize = 180;
-
-/// A label as a file name. Where it is cut, or holds what a file name cannot keep, a number made of the whole label keeps it apart from others.
-pub fn file_name(label: &str) -> String {
-    let mut name = String::new();
-    // Marks of our own labels become `_`, which none of our names holds.
-    let mut lost = false;
-    for c in label.chars() {
-        lost |= !(c.is_ascii_alphanumeric() || "-.()=, #".contains(c));
-        match c {
-            'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '_' | '.' => name.push(c),
-            ')' => {}
-            _ if name.ends_with('_') => {}
-            _ => name.push('_'),
-        }
-    }
-    if name.len() > LONGEST_NAME || lost {
-        name.truncate(LONGEST_NAME - 17);
-        name += &format!("-{:016x}", Key::root(0).branch(label).rng(0).next_u64());
-    }
-    name
 }
 
 /// Everything that a recipe says. `warn` is told of numbers that cannot come out well, before the work and after it; see [`lore`].
@@ -282,22 +259,4 @@ pub fn run(recipe: &Recipe, place: &Place<'_>, warn: &dyn Fn(&str)) -> Result<Ou
     seen.iter().for_each(|text| warn(text));
     manifest.finish(place.out, seen, [trained, sampled, start.elapsed()])?;
     Ok(Outcome { records, summary, paired, ranking, diverged, runs: jobs.len() })
-}
-
-/// Makes a folder and those above it.
-///
-/// # Errors
-/// If the system refuses.
-pub fn make_dir(path: &Path) -> Result<()> {
-    std::fs::create_dir_all(path).map_err(|e| {
-        Error::Input(format!(
-            "{}: the folder cannot be made ({e}); choose another with --out",
-            path.display()
-        ))
-    })
-}
-
-/// The folder of a model under a run.
-pub fn model_dir(out: &Path, data: &str, sde: &str) -> PathBuf {
-    out.join("models").join(file_name(&format!("{data}-{sde}")))
 }
