@@ -11,10 +11,10 @@ use tweedie_solvers::exact::Mixture;
 use tweedie_solvers::grid::{Karras, Spacing};
 use tweedie_solvers::integrate::{Finish, Sampler};
 use tweedie_solvers::method::{
-    AncestralSteps, AnnealedLangevin, Churn, InSigma, Langevin, Method, Restart, Rule,
+    AncestralSteps, AnnealedLangevin, Churn, DpmAdaptive, Form, InSigma, Langevin, Method, Restart, Rule,
 };
-use tweedie_solvers::noise::{Brownian, Draw, Noise};
-use tweedie_solvers::sde::{Edm, LinearSde, Use};
+use tweedie_solvers::noise::{Brownian, Draw, Noise, Stream};
+use tweedie_solvers::sde::{Edm, LinearSde, Use, Vp};
 use tweedie_solvers::{Key, Result};
 
 fn nodes(steps: usize) -> Grid {
@@ -155,5 +155,60 @@ fn metropolis_by_hand() {
         let end: Vec<f64> =
             sampler.run(start, &noise, &mut ()).unwrap().x.flatten_all().unwrap().to_vec1().unwrap();
         assert!((end[0] - want).abs() < 1e-12, "{end:?} {want}");
+    }
+}
+
+/// DPM-Solver-12 and -23 by noise prediction (Lu et al. 2022a, algorithms 1 and 2 with r₁ = ½ or ⅓, r₂ = ⅔, and appendix C) under VP: every
+/// attempt, its error and the next step, for one sample.
+#[test]
+fn adaptive_dpm_solver_by_hand() {
+    let vp = Vp::default();
+    let span = vp.span(Use::Sampling);
+    let model = Mixture::gaussian(vec![1.0], 0.5).unwrap();
+    let noise = |x: f64, t: f64| {
+        let k = vp.kernel(t);
+        k.sigma * (x - k.alpha) / (0.25 * k.alpha * k.alpha + k.sigma * k.sigma)
+    };
+    for (order, rtol, atol) in [(2u8, 1e-3f64, 1e-3f64), (3, 1e-3, 1e-3), (3, 1e-5, 1e-6)] {
+        let (mut x, mut before, mut t, mut h, mut attempts): (f64, f64, f64, f64, u64) =
+            (0.7, 0.7, span.end, 0.05, 0);
+        while t != span.start {
+            attempts += 1;
+            let (from, goal) = (vp.kernel(t), vp.kernel(span.start).log_snr());
+            let end = if from.log_snr() + h >= goal { span.start } else { vp.time_at(from.log_snr() + h) };
+            let length = vp.kernel(end).log_snr() - from.log_snr();
+            let at = |r: f64| vp.time_at(from.log_snr() + r * length);
+            // (α_s/α) x − σ_s (e^(r h) − 1) ε, and σ_s times the other factors.
+            let first = |s: f64, r: f64| {
+                let to = vp.kernel(s);
+                to.alpha / from.alpha * x - to.sigma * (r * length).exp_m1() * noise(x, t)
+            };
+            let r1 = if order == 2 { 0.5 } else { 1.0 / 3.0 };
+            let d1 = noise(first(at(r1), r1), at(r1)) - noise(x, t);
+            let sigma = vp.kernel(end).sigma;
+            let second = first(end, 1.0) - sigma / (2.0 * r1) * length.exp_m1() * d1;
+            let (low, high) = if order == 2 {
+                (first(end, 1.0), second)
+            } else {
+                let (r2, s2) = (2.0 / 3.0, at(2.0 / 3.0));
+                let bend = |h: f64| h.exp_m1() / h - 1.0;
+                let u2 = first(s2, r2) - vp.kernel(s2).sigma * r2 / r1 * bend(r2 * length) * d1;
+                (second, first(end, 1.0) - sigma / r2 * bend(length) * (noise(u2, s2) - noise(x, t)))
+            };
+            let error = (high - low).abs() / atol.max(rtol * low.abs().max(before.abs()));
+            h = 0.9 * length * error.powf(-1.0 / f64::from(order));
+            if error <= 1.0 {
+                (x, before, t) = (high, low, end);
+            }
+        }
+        let method = DpmAdaptive::new(Form::Noise, usize::from(order), rtol, atol).unwrap();
+        let grid = Grid::new(vec![span.end, span.start]).unwrap();
+        let problem = Problem { sde: &vp, model: &model };
+        let sampler = Sampler { problem, method: &method, grid: &grid, finish: Finish::Stop };
+        let start = Tensor::new(&[[0.7]], &Device::Cpu).unwrap();
+        let end = sampler.run(start, &Stream::new(&Key::root(0), 0), &mut ()).unwrap();
+        let got: Vec<f64> = end.x.flatten_all().unwrap().to_vec1().unwrap();
+        assert!((got[0] - x).abs() < 1e-10, "{order}: {got:?} {x}");
+        assert_eq!(end.evals[0], (attempts * u64::from(order)) as f64);
     }
 }
