@@ -11,7 +11,8 @@ use tweedie_solvers::exact::Mixture;
 use tweedie_solvers::grid::{Karras, Spacing};
 use tweedie_solvers::integrate::{Finish, Sampler};
 use tweedie_solvers::method::{
-    AncestralSteps, AnnealedLangevin, Churn, DpmAdaptive, Form, InSigma, Langevin, Method, Restart, Rule,
+    AdaptiveSde, AncestralSteps, AnnealedLangevin, Churn, DpmAdaptive, Form, InSigma, Langevin, Method,
+    Rejected, Restart, Rule,
 };
 use tweedie_solvers::noise::{Brownian, Draw, Noise, Stream};
 use tweedie_solvers::sde::{Edm, LinearSde, Use, Vp};
@@ -211,4 +212,46 @@ fn adaptive_dpm_solver_by_hand() {
         assert!((got[0] - x).abs() < 1e-10, "{order}: {got:?} {x}");
         assert_eq!(end.evals[0], (attempts * u64::from(order)) as f64);
     }
+}
+
+/// The adaptive reverse SDE (Jolicoeur-Martineau et al. 2021, algorithm 1, λ = 1, fresh noise) under EDM's, every attempt by hand with the same
+/// normal each time: x' = x + h f + g √h z, x'' = ½ x' + ½ (x + h f(x') + g' √h z), f = 2σ ∇log p, g² = 2σ.
+#[test]
+fn adaptive_sde_by_hand() {
+    struct Constant(f64);
+    impl Noise for Constant {
+        fn normal(&self, _: Step, _: Draw, like: &Tensor) -> Result<Tensor> {
+            Ok((like.ones_like()? * self.0)?)
+        }
+        fn path(&self, end: f64) -> Brownian {
+            Brownian::new(&Key::root(0), 0, end)
+        }
+    }
+    let (z, rtol, atol): (f64, f64, f64) = (0.4, 0.02, 0.03);
+    let (from, to) = (4.0, 0.1);
+    let pull = |x: f64, t: f64| 2.0 * t * (1.0 - x) / (0.25 + t * t);
+    let (mut x, mut before, mut t, mut h, mut attempts): (f64, f64, f64, f64, u32) =
+        (3.0, 3.0, from, 0.01 * (from - to), 0);
+    while t != to {
+        attempts += 1;
+        let end = if t - h <= to { to } else { t - h };
+        let length = t - end;
+        let kick = |t: f64| (2.0 * t * length).sqrt() * z;
+        let euler = x + length * pull(x, t) + kick(t);
+        let better = 0.5 * euler + 0.5 * (x + length * pull(euler, end) + kick(end));
+        let error = (better - euler).abs() / atol.max(rtol * euler.abs().max(before.abs()));
+        h = 0.9 * length * error.powf(-0.9);
+        if error <= 1.0 {
+            (x, before, t) = (better, euler, end);
+        }
+    }
+    let method = AdaptiveSde::new(1.0, rtol, atol, Rejected::Fresh).unwrap();
+    let (edm, model) = (Edm::default(), Mixture::gaussian(vec![1.0], 0.5).unwrap());
+    let grid = Grid::new(vec![from, to]).unwrap();
+    let problem = Problem { sde: &edm, model: &model };
+    let sampler = Sampler { problem, method: &method, grid: &grid, finish: Finish::Stop };
+    let end = sampler.run(Tensor::new(&[[3.0]], &Device::Cpu).unwrap(), &Constant(z), &mut ()).unwrap();
+    let got: Vec<f64> = end.x.flatten_all().unwrap().to_vec1().unwrap();
+    assert!((got[0] - x).abs() < 1e-10, "{got:?} {x}");
+    assert_eq!(end.evals[0], f64::from(2 * attempts));
 }

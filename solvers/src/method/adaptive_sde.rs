@@ -61,6 +61,10 @@ impl Method for AdaptiveSde {
         true
     }
 
+    fn has_noise(&self) -> bool {
+        self.lambda > 0.0
+    }
+
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {
         Ok(Box::new(Walk { method: *self, problem, visits: vec![] }))
     }

@@ -101,6 +101,11 @@ pub trait Method: Send + Sync + Debug {
         false
     }
 
+    /// Whether noise enters, beyond the start.
+    fn has_noise(&self) -> bool {
+        matches!(self.order(), Order::Stochastic { .. })
+    }
+
     /// Whether the model's density is needed, not its score alone.
     fn needs_density(&self) -> bool {
         false

@@ -6,7 +6,7 @@ use tweedie_solvers::clock::Grid;
 use tweedie_solvers::dynamics::Problem;
 use tweedie_solvers::integrate::Sampler;
 use tweedie_solvers::likelihood::{Divergence, Flow};
-use tweedie_solvers::method::{EulerMaruyama, Flow as OdeFlow, Method, Order, RungeKutta};
+use tweedie_solvers::method::{EulerMaruyama, Flow as OdeFlow, Method, RungeKutta};
 use tweedie_solvers::model::tensor;
 use tweedie_solvers::noise;
 use tweedie_solvers::observe::Trajectory;
@@ -157,8 +157,7 @@ pub(super) fn trajectories(
     let (rk4, euler) = (OdeFlow(RungeKutta::RK4), EulerMaruyama::default());
     for method in &recipe.methods {
         let adaptive = method.it.adaptive();
-        let noisy = matches!(method.it.order(), Order::Stochastic { .. });
-        let (by, name): (&dyn Method, _) = match (adaptive, noisy) {
+        let (by, name): (&dyn Method, _) = match (adaptive, method.it.has_noise()) {
             (false, _) => (&*method.it, ""),
             (true, true) => (&euler, " (drawn by euler-maruyama)"),
             (true, false) => (&rk4, " (drawn by rk4)"),
