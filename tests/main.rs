@@ -13,8 +13,10 @@ mod errors;
 mod flow_reference;
 mod langevin;
 mod layering;
+mod mistakes;
 mod recipes;
 mod verify;
+mod workbench;
 
 /// The program's own: with the system's, threads that make small tensors wait for each other.
 #[global_allocator]
