@@ -2,20 +2,24 @@
 //!
 //! Its dual gives each column a price: the maximum over v of ∑ᵢ minⱼ(cᵢⱼ − vⱼ) + ∑ⱼ vⱼ is the same optimum.
 //! It is solved by augmenting row reduction and shortest augmenting paths (Jonker & Volgenant 1987; Crouse
-//! 2016), started at the prices vⱼ = minᵢ(cᵢⱼ − uᵢ) that the rows i of the problem of every second point
-//! imply, itself solved the same way.
+//! 2016), started at the prices vⱼ = minᵢ(cᵢⱼ − uᵢ) that the rows i of a problem of half the size imply,
+//! itself solved the same way. Its points are means of pairs of neighbours, so that it moves the same masses
+//! over the same distances: of every second point it would not, and prices would be wrong between clusters.
 //!
 //! Both look at a core, a few columns near each row (Volgenant 1996). Once all rows are matched, a row to
 //! which a column outside the core is cheaper than its own gets such columns into the core and is matched
 //! again, until there is none: the result is exact. Time grows like n² on planar data; memory is O(n).
 
+mod halved;
+
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use crate::points::Points;
+use halved::halved;
 
 /// Columns are cut into blocks. At first a row's core goes up to where this many blocks have a column in it.
-const BLOCKS: usize = 24;
+const BLOCKS: usize = 12;
 const BLOCK: usize = 16;
 /// Row reductions for each row, at most.
 const TRIALS: usize = 10;
@@ -26,8 +30,13 @@ fn least_of(values: &[f64]) -> f64 {
     values.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
-fn every_second(points: &Points) -> Points {
-    Points::new(points.dim(), points.rows().step_by(2).flatten().copied().collect())
+/// Adds |x − yⱼ|² to each number.
+fn add_costs(x: &[f64], columns: &[Vec<f64>], to: &mut [f64]) {
+    for (x, column) in x.iter().zip(columns) {
+        for (to, y) in to.iter_mut().zip(column) {
+            *to += (x - y) * (x - y);
+        }
+    }
 }
 
 /// A key of a heap, whose greatest is the least key.
@@ -59,6 +68,8 @@ pub(super) struct Assignment<'a> {
     row_of: Vec<usize>,
     /// π(i).
     pub(super) column_of: Vec<usize>,
+    /// Rows without a column.
+    free: Vec<usize>,
     /// The columns j near each row i, and cᵢⱼ.
     core: Vec<Vec<(usize, f64)>>,
     /// cᵢⱼ − vⱼ of the row i computed last.
@@ -78,38 +89,39 @@ impl<'a> Assignment<'a> {
             prices: vec![0.0; n],
             row_of: vec![NONE; n],
             column_of: vec![NONE; n],
+            free: vec![],
             core: vec![vec![]; n],
             reduced: vec![0.0; n],
             labels: vec![(f64::INFINITY, NONE); n],
         };
         if n > 1 {
-            problem.prices =
-                problem.implied_prices(&mut Assignment::solve(&every_second(rows), &every_second(columns)));
+            problem.prices = problem.implied_prices(&mut Assignment::solve(&halved(rows), &halved(columns)));
         }
         for i in 0..n {
             problem.look_around(i, BLOCKS);
         }
-        let mut free = problem.reduce_rows();
+        problem.free = problem.reduce_rows();
         loop {
-            for i in free {
+            while let Some(i) = problem.free.pop() {
                 problem.augment(i);
             }
-            free = (0..n).filter(|&i| problem.finds_cheaper(i)).collect();
-            if free.is_empty() {
+            problem.free = (0..n).filter(|&i| problem.finds_cheaper(i)).collect();
+            if problem.free.is_empty() {
                 return problem;
             }
         }
     }
 
     /// minᵢ(cᵢⱼ − uᵢ) over the rows i of the coarse problem, where uᵢ = minⱼ(cᵢⱼ − vⱼ) over its columns.
-    fn implied_prices(&mut self, coarse: &mut Assignment<'_>) -> Vec<f64> {
+    fn implied_prices(&self, coarse: &mut Assignment<'_>) -> Vec<f64> {
         let mut prices = vec![f64::INFINITY; self.prices.len()];
-        for i in 0..coarse.rows.len() {
+        let mut reduced = prices.clone();
+        for (i, x) in coarse.rows.rows().enumerate() {
             coarse.reduce(i);
-            let least = least_of(&coarse.reduced);
-            self.reduce(2 * i);
-            for (price, cost) in prices.iter_mut().zip(&self.reduced) {
-                *price = price.min(cost - least);
+            reduced.fill(-least_of(&coarse.reduced));
+            add_costs(x, &self.columns, &mut reduced);
+            for (price, &cost) in prices.iter_mut().zip(&reduced) {
+                *price = price.min(cost);
             }
         }
         prices
@@ -120,11 +132,7 @@ impl<'a> Assignment<'a> {
         for (cost, price) in self.reduced.iter_mut().zip(&self.prices) {
             *cost = -price;
         }
-        for (x, column) in self.rows.row(i).iter().zip(&self.columns) {
-            for (cost, y) in self.reduced.iter_mut().zip(column) {
-                *cost += (x - y) * (x - y);
-            }
-        }
+        add_costs(self.rows.row(i), &self.columns, &mut self.reduced);
     }
 
     /// cᵢⱼ.
@@ -148,6 +156,15 @@ impl<'a> Assignment<'a> {
             near.extend(part.filter(|&j| self.reduced[j] <= bound).map(|j| (j, self.cost(i, j))));
         }
         self.core[i] = near;
+    }
+
+    /// Doubles the core of row i; where that shows a column cheaper than its own, the row is free.
+    fn grow(&mut self, i: usize, own: usize) {
+        self.look_around(i, 2 * self.core[i].len());
+        if own != NONE && least_of(&self.reduced) < self.reduced[own] {
+            self.row_of[own] = NONE;
+            self.free.push(i);
+        }
     }
 
     /// Whether some column outside the core is cheaper to row i than its own; it then joins the core, and the row is free.
@@ -234,10 +251,12 @@ impl<'a> Assignment<'a> {
                     self.labels[j].0 = f64::NEG_INFINITY;
                     tree.push((owner, j, label - (self.cost(owner, j) - self.prices[j])));
                 }
-                // The core leads to no unmatched column: a row that sees all of them does.
                 None => {
-                    self.look_around(free, usize::MAX);
-                    return self.augment(free);
+                    for &(i, own, _) in &tree {
+                        self.grow(i, own);
+                    }
+                    self.free.push(free);
+                    return;
                 }
             }
         };
