@@ -72,11 +72,6 @@ pub fn bench(names: &[String], device: &Device, progress: &Progress) -> Result<V
             return Err(Error::Input(format!("{name}: there is no such task; {known}")));
         }
     }
-    // On a thread of the pool, as in a run.
-    rayon::scope(|_| measure(names, device, progress))
-}
-
-fn measure(names: &[String], device: &Device, progress: &Progress) -> Result<Vec<Timing>> {
     let asked = |task: &str| names.is_empty() || names.iter().any(|n| n == task);
     let bar = progress.bar("bench", TASKS.iter().filter(|(task, _)| asked(task)).count() as u64);
     // The floor of the others: the first and the last thing that is measured, and the better of the two.

@@ -15,7 +15,7 @@ pub(super) struct Arguments {
     #[arg(long, default_value = "table")]
     format: String,
     #[command(flatten)]
-    machine: Machine,
+    pub(super) machine: Machine,
 }
 
 pub(super) fn bench(arguments: &Arguments) -> Result<()> {

@@ -44,6 +44,31 @@ enum Command {
     List(list::Arguments),
 }
 
+impl Command {
+    fn threads(&self) -> Option<usize> {
+        match self {
+            Self::Run(arguments) | Self::Train(arguments) => arguments.machine.threads,
+            Self::Sample(arguments) => arguments.machine.threads,
+            Self::Likelihood(arguments) => arguments.machine.threads,
+            Self::Verify(arguments) => arguments.threads,
+            Self::Bench(arguments) => arguments.machine.threads,
+            Self::List(_) => Some(1),
+        }
+    }
+
+    fn run(&self) -> Result<()> {
+        match self {
+            Self::Run(arguments) => run::run(arguments),
+            Self::Train(arguments) => run::train(arguments),
+            Self::Sample(arguments) => sample::sample(arguments),
+            Self::Likelihood(arguments) => likelihood::likelihood(arguments),
+            Self::Verify(arguments) => verify::verify(arguments),
+            Self::Bench(arguments) => bench::bench(arguments),
+            Self::List(arguments) => list::list(arguments),
+        }
+    }
+}
+
 /// What every command that computes takes.
 #[derive(Debug, Args)]
 struct Machine {
@@ -56,10 +81,9 @@ struct Machine {
 }
 
 impl Machine {
-    /// Sets the threads up and opens the device.
+    /// Opens the device.
     fn open(&self) -> Result<Device> {
         let choice = one_of("--device", &self.device, &device::Choice::NAMES)?;
-        pool(self.threads)?;
         choice.open().map_err(Error::Input)
     }
 }
@@ -84,15 +108,8 @@ pub fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .without_time()
         .try_init();
-    let done = match cli.command {
-        Command::Run(arguments) => run::run(&arguments),
-        Command::Train(arguments) => run::train(&arguments),
-        Command::Sample(arguments) => sample::sample(&arguments),
-        Command::Likelihood(arguments) => likelihood::likelihood(&arguments),
-        Command::Verify(arguments) => verify::verify(&arguments),
-        Command::Bench(arguments) => bench::bench(&arguments),
-        Command::List(arguments) => list::list(&arguments),
-    };
+    // All work is done on a thread of the pool: from outside, each of thousands of small parallel jobs would wake one up.
+    let done = pool(cli.command.threads()).and_then(|()| rayon::scope(|_| cli.command.run()));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

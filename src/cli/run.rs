@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     resume: bool,
     #[command(flatten)]
-    machine: Machine,
+    pub(super) machine: Machine,
 }
 
 /// A run or a model is recognised by these; nothing else is ever removed.

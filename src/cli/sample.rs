@@ -55,7 +55,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     #[command(flatten)]
-    machine: Machine,
+    pub(super) machine: Machine,
 }
 
 pub(super) fn sample(a: &Arguments) -> Result<()> {

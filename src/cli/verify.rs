@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::{markdown, must_exist, one_of, pool, say};
+use super::{markdown, must_exist, one_of, say};
 use crate::error::{Error, Result};
 use crate::report::{Progress, fresh, right};
 use crate::verify::{self, Check};
@@ -22,7 +22,7 @@ pub(super) struct Arguments {
     format: String,
     /// Threads; all cores by default
     #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    pub(super) threads: Option<usize>,
 }
 
 #[derive(Clone, Copy)]
@@ -40,7 +40,6 @@ pub(super) fn verify(arguments: &Arguments) -> Result<()> {
             "--format markdown is a table of orders: write `verify orders --format markdown`".into(),
         ));
     }
-    pool(arguments.threads)?;
     let start = Instant::now();
     let mut checks = Vec::new();
     let mut remarks = String::new();

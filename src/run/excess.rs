@@ -1,6 +1,7 @@
 //! How far a network is from the exact score: the excess denoising loss, over all times and at each noise level.
 
 use candle_core::{DType, Device, Tensor};
+use rayon::prelude::*;
 use serde::Serialize;
 use tweedie_solvers::Key;
 use tweedie_solvers::exact::Exact;
@@ -19,6 +20,7 @@ use crate::train::{TimeLaw, draw_times};
 /// Levels of the curve, and points at each.
 const LEVELS: usize = 24;
 const POINTS: usize = 2048;
+const PIECE: usize = 512;
 
 /// A row of `excess.csv`: σ² E‖s_θ − s*‖²/d at one time.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -132,17 +134,19 @@ impl Against<'_> {
             k.alpha * x + k.sigma * e
         });
         let x = tensor(noised.collect(), (count, dim), &Tensor::zeros((1, 1), DType::F64, self.device)?)?;
-        let (mut wrong, mut whole) = (0.0, 0.0);
         // In pieces, so that wide networks do not fill the memory.
-        for first in (0..count).step_by(512) {
-            let rows = 512.min(count - first);
+        let piece = |first: usize| {
+            let rows = PIECE.min(count - first);
             let (x, at) =
                 (x.narrow(0, first, rows)?, if at.len() == 1 { at } else { &at[first..first + rows] });
             let (learned, exact) =
                 (Prediction::of(self.model, &x, at)?.noise()?, Prediction::of(self.exact, &x, at)?.noise()?);
-            wrong += (learned - &exact)?.sqr()?.sum_all()?.to_scalar::<f64>()?;
-            whole += exact.sqr()?.sum_all()?.to_scalar::<f64>()?;
-        }
+            let wrong = (learned - &exact)?.sqr()?.sum_all()?.to_scalar::<f64>()?;
+            Ok((wrong, exact.sqr()?.sum_all()?.to_scalar::<f64>()?))
+        };
+        let starts: Vec<usize> = (0..count).step_by(PIECE).collect();
+        let pieces = starts.into_par_iter().map(piece).collect::<Result<Vec<(f64, f64)>>>()?;
+        let (wrong, whole) = pieces.iter().fold((0.0, 0.0), |sum, piece| (sum.0 + piece.0, sum.1 + piece.1));
         let terms = (count * dim) as f64;
         Ok((wrong / terms, whole / terms))
     }

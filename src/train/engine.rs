@@ -133,6 +133,8 @@ pub(super) struct Packed {
     first: Aligned,
     second: Aligned,
     adam: AdamConfig,
+    /// The gradient, and parts of it.
+    room: Vec<Aligned>,
 }
 
 impl Packed {
@@ -140,28 +142,39 @@ impl Packed {
         let net = Fused::new(&Mlp::new(net.clone(), &from.weights, frequencies)?)?;
         let pack = |list: &[Tensor]| net.pack(list);
         let (average, first, second) = (pack(&from.average)?, pack(&from.first)?, pack(&from.second)?);
-        Ok(Self { net, average, first, second, adam })
+        Ok(Self { net, average, first, second, adam, room: Vec::new() })
     }
+}
+
+/// √Σ vᵢ², by lanes.
+fn norm(values: &[f32]) -> f64 {
+    let mut lanes = [0.0; 16];
+    for values in values.chunks(16) {
+        for (lane, &v) in lanes.iter_mut().zip(values) {
+            *lane += f64::from(v) * f64::from(v);
+        }
+    }
+    lanes.iter().sum::<f64>().sqrt()
 }
 
 impl Engine for Packed {
     fn gradient(&self, goals: &Goals) -> Result<(Vec<Tensor>, f64)> {
-        let (gradient, loss) = self.net.gradient(goals);
-        Ok((self.net.unpack(&gradient)?, loss))
+        let mut room = Vec::new();
+        let loss = self.net.gradient(goals, &mut room);
+        Ok((self.net.unpack(&room[0])?, loss))
     }
 
     fn step(&mut self, goals: &Goals, update: Update) -> Result<f64> {
-        let (gradient, loss) = self.net.gradient(goals);
+        let loss = self.net.gradient(goals, &mut self.room);
         if !loss.is_finite() {
             return Ok(loss);
         }
-        let plan = self.adam.plan(update.number, update.rate, || {
-            gradient.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>().sqrt()
-        });
+        let gradient = &self.room[0];
+        let plan = self.adam.plan(update.number, update.rate, || norm(gradient));
         let decay = update.decay as f32;
         let own = (&mut *self.average, &mut *self.first, &mut *self.second);
         self.net.update(
-            &gradient,
+            gradient,
             own,
             #[inline(always)]
             |w, g, average, m, v| {

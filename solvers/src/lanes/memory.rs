@@ -62,12 +62,14 @@ impl Drop for Scratch {
 impl std::ops::Deref for Scratch {
     type Target = [f32];
 
+    #[inline]
     fn deref(&self) -> &[f32] {
         &self.0
     }
 }
 
 impl std::ops::DerefMut for Scratch {
+    #[inline]
     fn deref_mut(&mut self) -> &mut [f32] {
         &mut self.0
     }
@@ -85,12 +87,14 @@ impl FromIterator<f32> for Aligned {
 impl std::ops::Deref for Aligned {
     type Target = [f32];
 
+    #[inline]
     fn deref(&self) -> &[f32] {
         &self.values[self.start..][..self.len]
     }
 }
 
 impl std::ops::DerefMut for Aligned {
+    #[inline]
     fn deref_mut(&mut self) -> &mut [f32] {
         &mut self.values[self.start..][..self.len]
     }

@@ -126,12 +126,12 @@ impl WithSimd for Tile<'_> {
 /// z ← SiLU(z), and every tangent u ← SiLU'(z) u.
 #[inline(always)]
 fn activate<S: Simd>(s: S, z: &mut [f32], tangents: &mut [Scratch]) {
-    let (z, _) = S::as_mut_simd_f32s(z);
-    for (i, z) in z.iter_mut().enumerate() {
-        let (h, slope) = silu_and_slope(s, *z);
-        *z = h;
-        for u in &mut *tangents {
-            let u = &mut S::as_mut_simd_f32s(u).0[i];
+    let mut slope = Scratch::new(z.len());
+    for (z, slope) in S::as_mut_simd_f32s(z).0.iter_mut().zip(S::as_mut_simd_f32s(&mut slope).0) {
+        (*z, *slope) = silu_and_slope(s, *z);
+    }
+    for u in tangents {
+        for (u, &slope) in S::as_mut_simd_f32s(u).0.iter_mut().zip(S::as_simd_f32s(&slope).0) {
             *u = s.mul_f32s(*u, slope);
         }
     }

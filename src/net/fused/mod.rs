@@ -127,20 +127,22 @@ impl Fused {
         lists.map(|(values, (_, shape))| Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)).collect()
     }
 
-    /// The gradient of the loss by every weight, packed, and the loss. Rows are summed in an order that depends on their number alone.
-    pub fn gradient(&self, goals: &Goals) -> (Aligned, f64) {
+    /// The loss; its gradient by every weight, packed, becomes the first of `room`, whose others are room for parts of it. Rows are
+    /// summed in an order that depends on their number alone.
+    pub fn gradient(&self, goals: &Goals, room: &mut Vec<Aligned>) -> f64 {
         let count = goals.at.len();
         let transposed: Vec<Aligned> = self.shape.layers[1..]
             .par_iter()
             .map(|layer| self.shape.transposed(&self.values, layer))
             .collect();
         let groups = (count / GROUP).clamp(2, GROUPS);
-        let of = |group: usize| {
-            let mut gradient = Aligned::zeros(self.shape.len);
+        room.resize_with(groups, || Aligned::zeros(self.shape.len));
+        let of = |(group, gradient): (usize, &mut Aligned)| {
+            gradient.fill(0.0);
             let (from, to) = (group * count / groups, (group + 1) * count / groups);
             let mut loss = 0.0;
             for first in (from..to).step_by(DESCENT) {
-                let (rows, gradient) = (first..to.min(first + DESCENT), &mut *gradient);
+                let (rows, gradient) = (first..to.min(first + DESCENT), &mut **gradient);
                 loss += self.shape.arch.dispatch(Descent {
                     net: self,
                     transposed: &transposed,
@@ -149,17 +151,16 @@ impl Fused {
                     gradient,
                 });
             }
-            (gradient, loss)
+            loss
         };
-        let mut parts: Vec<(Aligned, f64)> = (0..groups).into_par_iter().map(of).collect();
-        let (mut gradient, mut loss) = parts.remove(0);
-        gradient.par_chunks_mut(CHUNK).enumerate().for_each(|(i, sum)| {
-            for (part, _) in &parts {
+        let losses: Vec<f64> = room.par_iter_mut().enumerate().map(of).collect();
+        let (gradient, parts) = room.split_at_mut(1);
+        gradient[0].par_chunks_mut(CHUNK).enumerate().for_each(|(i, sum)| {
+            for part in &*parts {
                 sum.iter_mut().zip(&part[i * CHUNK..]).for_each(|(sum, g)| *sum += g);
             }
         });
-        loss += parts.iter().map(|p| p.1).sum::<f64>();
-        (gradient, loss)
+        losses.iter().sum()
     }
 
     /// `change(weight, gradient, a, b, c)` for every weight, with three lists of the same shape beside them.

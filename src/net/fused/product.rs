@@ -71,7 +71,10 @@ fn block<S: Simd, const M: usize, const ACTIVE: bool>(
     columns: usize,
 ) {
     let inner = panel.len();
-    let rows: [&[f32]; M] = std::array::from_fn(|i| &a[i * inner..][..inner]);
+    let mut rows = [&a[..inner]; M];
+    for (i, row) in rows.iter_mut().enumerate() {
+        *row = &a[i * inner..][..inner];
+    }
     let mut sums = [start; M];
     if let Some(each) = each {
         for (i, sum) in sums.iter_mut().enumerate() {

@@ -3,10 +3,13 @@
 mod errors;
 mod points;
 
+use rayon::prelude::*;
+use tweedie_solvers::sde::LinearSde;
+
 use super::plot::{self, Floor, PlotError, Quality, QualityPanel, QualitySeries};
 use crate::error::{Error, Result};
 use crate::points::Points;
-use crate::recipe::{Figures, Recipe};
+use crate::recipe::{Figures, Named, Recipe};
 use crate::registry::METHODS;
 use crate::run::record::DATA;
 use crate::run::{Level, Model, Place, Summary, file_name, make_dir};
@@ -80,7 +83,7 @@ pub fn figures(
         if data.it.dim() != 2 || recipe.figures == Figures::Quality {
             continue;
         }
-        for (s, sde) in recipe.sdes.iter().enumerate() {
+        let draw = |(s, sde): (usize, &Named<dyn LinearSde>)| -> Result<()> {
             let name = |what: &str| dir.join(file_name(&format!("{what}-{}-{}", data.label, sde.label)));
             points::samples(recipe, d, s, shown, &name("samples"))?;
             bar.inc(1);
@@ -88,7 +91,9 @@ pub fn figures(
             bar.inc(1);
             points::trajectories(recipe, d, s, &models[d][s], place, &name("trajectories"))?;
             bar.inc(1);
-        }
+            Ok(())
+        };
+        recipe.sdes.par_iter().enumerate().try_for_each(draw)?;
     }
     bar.finish_and_clear();
     Ok(())
