@@ -20,7 +20,7 @@ use crate::report::plot::{self, Field, SamplePanel, SampleRow, TrajectoryPanel};
 use crate::run::{Model, Place, densities};
 
 /// Cells along each side of a log-density map.
-const CELLS: usize = 80;
+const CELLS: usize = 72;
 /// Paths in a picture of trajectories.
 const PATHS: usize = 40;
 
