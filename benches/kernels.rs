@@ -9,7 +9,7 @@
 use candle_core::{DType, Device, Tensor};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tweedie::data::{Data, EightGaussians};
-use tweedie::net::{Mlp, MlpConfig};
+use tweedie::net::{Fused, Mlp, MlpConfig};
 use tweedie::recipe::{Recipe, Section, named};
 use tweedie::registry::METHODS;
 use tweedie::train::Trainer;
@@ -38,11 +38,14 @@ fn scores(c: &mut Criterion) {
     let at = [vp.kernel(0.3)];
     let mut group = c.benchmark_group("score");
     group.throughput(Throughput::Elements(ROWS as u64));
-    group.bench_function("network", |b| b.iter(|| net.raw(&x, &at).unwrap()));
-    group.bench_function("network, two derivatives", |b| {
-        let axes = [x.ones_like().unwrap(), x.zeros_like().unwrap()];
-        b.iter(|| net.raw_jvp(&x, &axes, &at).unwrap());
-    });
+    let axes = [x.ones_like().unwrap(), x.zeros_like().unwrap()];
+    let packed = Fused::new(&net).unwrap();
+    let forms: [(&str, &dyn ScoreModel); 2] = [("network in tensors", &net), ("network, packed", &packed)];
+    for (name, net) in forms {
+        group.bench_function(name, |b| b.iter(|| net.raw(&x, &at).unwrap()));
+        let name = format!("{name}, two derivatives");
+        group.bench_function(name, |b| b.iter(|| net.raw_jvp(&x, &axes, &at).unwrap()));
+    }
     group.bench_function("mixture of 8", |b| b.iter(|| mixture.raw(&x, &at).unwrap()));
     group.bench_function("noise", |b| {
         let stream = Stream::new(&Key::root(0), 0);
@@ -52,7 +55,7 @@ fn scores(c: &mut Criterion) {
 }
 
 fn steps(c: &mut Criterion) {
-    let (net, vp) = (network(), Vp::default());
+    let (net, vp) = (Fused::new(&network()).unwrap(), Vp::default());
     let x = Tensor::ones((ROWS, 2), DType::F32, &Device::Cpu).unwrap();
     let mut group = c.benchmark_group("step");
     group.throughput(Throughput::Elements(ROWS as u64));

@@ -54,7 +54,7 @@ pub const TASKS: [(&str, &str); 6] = [
         "one Euler–Maruyama step of the reverse VP SDE with the network, noise included, 1000 and 10 000 samples",
     ),
     ("exact", "the same with the exact score of eight Gaussians, 1000 to 100 000 samples"),
-    ("likelihood", "log-density of 1000 points through the flow, Dormand–Prince at 1e-5, exact trace"),
+    ("likelihood", "log-density of 1000 points through the flow, Dormand–Prince at 3e-7, exact trace"),
     ("w2", "exact W₂ of two sets of 1000, 2000 and 5000 points"),
 ];
 
@@ -191,6 +191,10 @@ fn exact(device: &Device) -> Result<Vec<Timing>> {
     [1000, 10_000, 100_000].into_iter().map(run).collect()
 }
 
+/// Of every point for itself: a tolerance for all together, as in other libraries, is met with larger steps and smaller errors where
+/// most points are easy. With this one the largest error is below diffrax's at 1e-5.
+const TOLERANCE: f64 = 3e-7;
+
 /// The time, and the largest error against a solve at 1e-9 of the same network.
 fn likelihood(device: &Device) -> Result<Vec<Timing>> {
     const POINTS: usize = 1000;
@@ -214,7 +218,7 @@ fn likelihood(device: &Device) -> Result<Vec<Timing>> {
     };
     let mut found = Vec::new();
     let seconds = best(3, device, || {
-        found = solve(1e-5, &like)?;
+        found = solve(TOLERANCE, &like)?;
         Ok(())
     })?;
     let fine = solve(1e-9, &like.to_dtype(DType::F64)?)?;

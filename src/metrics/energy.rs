@@ -10,7 +10,8 @@
 
 use tweedie_solvers::Result;
 
-use super::{Known, Metric, check, finite, mean_between, mean_within};
+use super::pairs::{OfSquares, mean_between, mean_within};
+use super::{Known, Metric, check, finite};
 use crate::points::Points;
 
 /// Squared energy distance, unbiased, `energy`; needs 2 points or more in each set, which may differ in size.
@@ -20,9 +21,21 @@ pub struct Energy;
 impl Metric for Energy {
     fn measure(&self, samples: &Points, reference: &Points, _known: &Known) -> Result<f64> {
         check(samples, reference, 2)?;
-        let between = mean_between(samples, reference, f64::sqrt);
-        let within = [samples, reference].map(|set| mean_within(set, f64::sqrt));
+        let between = mean_between(samples, reference, &Distance);
+        let within = [samples, reference].map(|set| mean_within(set, &Distance));
         finite(2.0 * between - within[0] - within[1])
+    }
+}
+
+/// |x − y|.
+struct Distance;
+
+impl OfSquares for Distance {
+    #[inline(always)]
+    fn apply(&self, squares: &mut [f64]) {
+        for square in squares {
+            *square = square.sqrt();
+        }
     }
 }
 

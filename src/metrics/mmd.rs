@@ -15,9 +15,11 @@
 //! reference or, where it has more than 1000 points, over the 1000 of them at rows ⌊i·m/1000⌋. Scores are
 //! comparable only when their bandwidths are, so this kernel depends on the reference alone.
 
+use tweedie_solvers::lanes::exp_f64;
 use tweedie_solvers::{Error, Result};
 
-use super::{Known, Metric, check, finite, mean_between, mean_within, squared_distance};
+use super::pairs::{BLOCK, OfSquares, mean_between, mean_within};
+use super::{Known, Metric, check, finite, squared_distance};
 use crate::points::Points;
 
 const MEDIAN_POINTS: usize = 1000;
@@ -54,11 +56,31 @@ impl Metric for Mmd {
             Some(list) => list.clone(),
             None => default_bandwidths(reference)?,
         };
-        let factors: Vec<f64> = bandwidths.iter().map(|h| -0.5 / (h * h)).collect();
-        let kernel =
-            |square: f64| factors.iter().map(|f| (f * square).exp()).sum::<f64>() / factors.len() as f64;
-        let within = [samples, reference].map(|set| mean_within(set, kernel));
-        finite(within[0] + within[1] - 2.0 * mean_between(samples, reference, kernel))
+        let kernel = Kernels { factors: bandwidths.iter().map(|h| -0.5 / (h * h)).collect() };
+        let within = [samples, reference].map(|set| mean_within(set, &kernel));
+        finite(within[0] + within[1] - 2.0 * mean_between(samples, reference, &kernel))
+    }
+}
+
+/// The mean of e^(f |x − y|²) over the factors f = −1/(2h²).
+struct Kernels {
+    factors: Vec<f64>,
+}
+
+impl OfSquares for Kernels {
+    #[inline(always)]
+    fn apply(&self, squares: &mut [f64]) {
+        let mut room = [0.0; BLOCK];
+        let sums = &mut room[..squares.len()];
+        for factor in &self.factors {
+            for (sum, square) in sums.iter_mut().zip(&*squares) {
+                *sum += exp_f64(factor * square);
+            }
+        }
+        let count = self.factors.len() as f64;
+        for (square, sum) in squares.iter_mut().zip(sums) {
+            *square = *sum / count;
+        }
     }
 }
 

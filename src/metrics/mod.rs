@@ -27,6 +27,7 @@ mod known;
 mod mmd;
 mod modes;
 mod off_support;
+mod pairs;
 mod sliced_wasserstein;
 mod wasserstein;
 
@@ -40,7 +41,6 @@ pub use off_support::OffSupport;
 pub use sliced_wasserstein::SlicedW2;
 pub use wasserstein::W2;
 
-use rayon::prelude::*;
 use tweedie_solvers::{Error, Result};
 
 use crate::points::Points;
@@ -89,24 +89,6 @@ fn finite(value: f64) -> Result<f64> {
 /// |a − b|².
 fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(p, q)| (p - q) * (p - q)).sum()
-}
-
-/// (nm)⁻¹ ∑ᵢⱼ f(|xᵢ − yⱼ|²): the mean of `f` over all pairs of a row of `x` and a row of `y`.
-fn mean_between(x: &Points, y: &Points, f: impl Fn(f64) -> f64 + Sync) -> f64 {
-    let row_mean = |i| y.rows().map(|b| f(squared_distance(x.row(i), b))).sum::<f64>() / y.len() as f64;
-    ordered_sum(x.len(), row_mean) / x.len() as f64
-}
-
-/// (n(n − 1))⁻¹ ∑_{i≠j} f(|xᵢ − xⱼ|²): the mean of `f` over all pairs of different rows, at least 2.
-fn mean_within(x: &Points, f: impl Fn(f64) -> f64 + Sync) -> f64 {
-    let n = x.len();
-    let row_sum = |i| x.rows().take(i).map(|b| f(squared_distance(x.row(i), b))).sum::<f64>();
-    2.0 * ordered_sum(n, row_sum) / (n as f64 * (n - 1) as f64)
-}
-
-/// f(0) + … + f(n − 1), evaluated by all threads and summed in this order.
-fn ordered_sum(n: usize, f: impl Fn(usize) -> f64 + Sync) -> f64 {
-    (0..n).into_par_iter().map(&f).collect::<Vec<_>>().iter().sum()
 }
 
 #[cfg(test)]

@@ -158,7 +158,7 @@ mod tests {
     fn clusters_of_other_sizes() -> Result<()> {
         let cluster = |label: &str, big: f64| {
             let z = normal(label, 600, 1, 1.0);
-            let far = |i: usize| if i % 3 == 0 { 100.0 - big } else { big };
+            let far = |i: usize| if i.is_multiple_of(3) { 100.0 - big } else { big };
             Points::new(1, z.values().iter().enumerate().map(|(i, v)| v + far(i)).collect())
         };
         let (x, y) = (cluster("x", 0.0), cluster("y", 100.0));

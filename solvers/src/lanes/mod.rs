@@ -12,7 +12,7 @@ use std::f32::consts::{LN_2, LOG2_E, PI};
 use pulp::Simd;
 
 pub use memory::{Aligned, Scratch};
-pub use normals::box_muller;
+pub use normals::{box_muller, exp_f64};
 
 /// 1.5 · 2²³: adding it rounds an f32 below 2²² to an integer, whose bits are then the low ones.
 const ROUND: f32 = 12_582_912.0;

@@ -132,3 +132,14 @@ fn normals_of_words() {
         }
     }
 }
+
+#[test]
+fn exponentials_of_f64() {
+    for i in -708_000..=709_000 {
+        let x = f64::from(i) * 1e-3;
+        let (got, want) = (exp_f64(x), x.exp());
+        assert!((got - want).abs() <= 4.0 * f64::EPSILON * want, "{x}: {got} {want}");
+    }
+    assert_eq!(exp_f64(0.0), 1.0);
+    assert!(exp_f64(f64::NEG_INFINITY) < 1e-300 && exp_f64(1e300) > 1e300 && exp_f64(f64::NAN).is_nan());
+}
