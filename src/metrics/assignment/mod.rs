@@ -8,19 +8,16 @@
 //!
 //! Both look at a core, a few columns near each row (Volgenant 1996). Once all rows are matched, a row to
 //! which a column outside the core is cheaper than its own gets such columns into the core and is matched
-//! again, until there is none: the result is exact. Time grows like n² on planar data; memory is O(n).
+//! again, until there is none: the result is exact. Time grows like n² on planar data; memory is O(n). Where that
+//! leads through too many columns, as between clusters of many sizes, it begins again with all columns at once.
 
+mod all_columns;
 mod halved;
-
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+mod near_columns;
 
 use crate::points::Points;
 use halved::halved;
 
-/// Columns are cut into blocks. At first a row's core goes up to where this many blocks have a column in it.
-const BLOCKS: usize = 12;
-const BLOCK: usize = 16;
 /// Row reductions for each row, at most.
 const TRIALS: usize = 10;
 /// No row, or no column: unmatched.
@@ -30,30 +27,25 @@ fn least_of(values: &[f64]) -> f64 {
     values.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
+/// The least number and the second least, each with its index.
+fn two_least(values: impl Iterator<Item = (f64, usize)>) -> ((f64, usize), (f64, usize)) {
+    let (mut first, mut second) = ((f64::INFINITY, NONE), (f64::INFINITY, NONE));
+    for value in values {
+        if value.0 < first.0 {
+            (first, second) = (value, first);
+        } else if value.0 < second.0 {
+            second = value;
+        }
+    }
+    (first, second)
+}
+
 /// Adds |x − yⱼ|² to each number.
 fn add_costs(x: &[f64], columns: &[Vec<f64>], to: &mut [f64]) {
     for (x, column) in x.iter().zip(columns) {
         for (to, y) in to.iter_mut().zip(column) {
             *to += (x - y) * (x - y);
         }
-    }
-}
-
-/// A key of a heap, whose greatest is the least key.
-#[derive(Clone, Copy, PartialEq)]
-struct Least(f64, usize);
-
-impl Eq for Least {}
-
-impl Ord for Least {
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.0.total_cmp(&self.0).then(other.1.cmp(&self.1))
-    }
-}
-
-impl PartialOrd for Least {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
     }
 }
 
@@ -77,6 +69,8 @@ pub(super) struct Assignment<'a> {
     /// Lengths of the shortest paths found from the free row to each column, and the place in the tree of the
     /// row before it.
     labels: Vec<(f64, usize)>,
+    /// How many entries of cores paths have been sought through.
+    visits: usize,
 }
 
 impl<'a> Assignment<'a> {
@@ -93,23 +87,17 @@ impl<'a> Assignment<'a> {
             core: vec![vec![]; n],
             reduced: vec![0.0; n],
             labels: vec![(f64::INFINITY, NONE); n],
+            visits: 0,
         };
         if n > 1 {
             problem.prices = problem.implied_prices(&mut Assignment::solve(&halved(rows), &halved(columns)));
         }
-        for i in 0..n {
-            problem.look_around(i, BLOCKS);
+        let start = problem.prices.clone();
+        if !problem.match_in_cores() {
+            problem.prices = start;
+            problem.match_among_all();
         }
-        problem.free = problem.reduce_rows();
-        loop {
-            while let Some(i) = problem.free.pop() {
-                problem.augment(i);
-            }
-            problem.free = (0..n).filter(|&i| problem.finds_cheaper(i)).collect();
-            if problem.free.is_empty() {
-                return problem;
-            }
-        }
+        problem
     }
 
     /// minᵢ(cᵢⱼ − uᵢ) over the rows i of the coarse problem, where uᵢ = minⱼ(cᵢⱼ − vⱼ) over its columns.
@@ -140,67 +128,21 @@ impl<'a> Assignment<'a> {
         self.rows.row(i).iter().zip(&self.columns).map(|(x, y)| (x - y[j]) * (x - y[j])).sum()
     }
 
-    /// Makes the core of row i anew, up to where some blocks have a column in it.
-    fn look_around(&mut self, i: usize, blocks: usize) {
-        self.reduce(i);
-        let minima: Vec<f64> = self.reduced.chunks(BLOCK).map(least_of).collect();
-        let bound = if minima.len() > blocks {
-            *minima.clone().select_nth_unstable_by(blocks - 1, f64::total_cmp).1
-        } else {
-            f64::INFINITY
-        };
-        let mut near = std::mem::take(&mut self.core[i]);
-        near.clear();
-        for (block, _) in minima.iter().enumerate().filter(|(_, least)| **least <= bound) {
-            let part = block * BLOCK..self.reduced.len().min((block + 1) * BLOCK);
-            near.extend(part.filter(|&j| self.reduced[j] <= bound).map(|j| (j, self.cost(i, j))));
-        }
-        self.core[i] = near;
-    }
-
-    /// Doubles the core of row i; where that shows a column cheaper than its own, the row is free.
-    fn grow(&mut self, i: usize, own: usize) {
-        self.look_around(i, 2 * self.core[i].len());
-        if own != NONE && least_of(&self.reduced) < self.reduced[own] {
-            self.row_of[own] = NONE;
-            self.free.push(i);
-        }
-    }
-
-    /// Whether some column outside the core is cheaper to row i than its own; it then joins the core, and the row is free.
-    fn finds_cheaper(&mut self, i: usize) -> bool {
-        self.reduce(i);
-        let own = self.reduced[self.column_of[i]];
-        if least_of(&self.reduced) >= own {
-            return false;
-        }
-        let cheaper = (0..self.reduced.len()).filter(|&j| self.reduced[j] < own);
-        // One that is there already is cheaper by a rounding error.
-        let new: Vec<_> = cheaper.filter(|&j| self.core[i].iter().all(|&(near, _)| near != j)).collect();
-        let costs: Vec<_> = new.iter().map(|&j| (j, self.cost(i, j))).collect();
-        self.core[i].extend(costs);
-        if !new.is_empty() {
-            self.row_of[self.column_of[i]] = NONE;
-        }
-        !new.is_empty()
-    }
-
     /// Augmenting row reduction: each row takes its cheapest column and lowers the price until the second
     /// cheapest is as good; a row that loses its column so tries again, within limits. Returns the free rows.
-    fn reduce_rows(&mut self) -> Vec<usize> {
+    fn reduce_rows(&mut self, among_all: bool) -> Vec<usize> {
         let n = self.rows.len();
+        self.row_of.fill(NONE);
+        self.column_of.fill(NONE);
         let (mut free, mut waiting) = (vec![], (0..n).rev().collect::<Vec<_>>());
         let mut trials = 0..TRIALS * n;
         while let Some(i) = waiting.pop() {
-            let (mut first, mut second) = ((f64::INFINITY, NONE), (f64::INFINITY, NONE));
-            for &(j, cost) in &self.core[i] {
-                let reduced = cost - self.prices[j];
-                if reduced < first.0 {
-                    (first, second) = ((reduced, j), first);
-                } else if reduced < second.0 {
-                    second = (reduced, j);
-                }
-            }
+            let (first, second) = if among_all {
+                self.reduce(i);
+                two_least(self.reduced.iter().copied().zip(0..))
+            } else {
+                two_least(self.core[i].iter().map(|&(j, cost)| (cost - self.prices[j], j)))
+            };
             let (gain, mut j) = (second.0 - first.0, first.1);
             if n > 1 && gain > 0.0 {
                 self.prices[j] -= gain;
@@ -216,59 +158,6 @@ impl<'a> Assignment<'a> {
             }
         }
         free
-    }
-
-    /// Matches row `free` along a shortest path to an unmatched column (Dijkstra's algorithm on cᵢⱼ − uᵢ − vⱼ).
-    fn augment(&mut self, free: usize) {
-        self.labels.fill((f64::INFINITY, NONE));
-        // Rows of the tree, each with the column that led to it and what its reduced costs lack to be path lengths.
-        let mut tree = vec![(free, NONE, 0.0)];
-        let (mut frontier, mut reached) = (BinaryHeap::new(), vec![]);
-        let mut nearest_free = f64::INFINITY;
-        let mut next = 0;
-        let (mut j, length) = loop {
-            // Lower the labels by the paths through the new rows of the tree.
-            for (at, &(i, _, offset)) in tree.iter().enumerate().skip(next) {
-                for &(j, cost) in &self.core[i] {
-                    let label = offset + (cost - self.prices[j]);
-                    // A column beyond the nearest unmatched one is on no shortest path.
-                    if label < self.labels[j].0 && label <= nearest_free {
-                        self.labels[j] = (label, at);
-                        frontier.push(Least(label, j));
-                        if self.row_of[j] == NONE {
-                            nearest_free = label;
-                        }
-                    }
-                }
-            }
-            next = tree.len();
-            match frontier.pop() {
-                Some(Least(label, j)) if label > self.labels[j].0 => {}
-                Some(Least(label, j)) if self.row_of[j] == NONE => break (j, label),
-                Some(Least(label, j)) => {
-                    let owner = self.row_of[j];
-                    reached.push((j, label));
-                    self.labels[j].0 = f64::NEG_INFINITY;
-                    tree.push((owner, j, label - (self.cost(owner, j) - self.prices[j])));
-                }
-                None => {
-                    for &(i, own, _) in &tree {
-                        self.grow(i, own);
-                    }
-                    self.free.push(free);
-                    return;
-                }
-            }
-        };
-        for (j, label) in reached {
-            self.prices[j] -= length - label;
-        }
-        // Back along the path.
-        while j != NONE {
-            let (row, before, _) = tree[self.labels[j].1];
-            (self.row_of[j], self.column_of[row]) = (row, j);
-            j = before;
-        }
     }
 
     /// ∑ᵢ (cᵢ,π(i) − v_π(i) − uᵢ), by how much the cost exceeds the dual value.
@@ -295,5 +184,23 @@ mod tests {
         assert_eq!((assignment.gap(), assignment.column_of.as_slice()), (0.0, [0, 1, 2, 3].as_slice()));
         assignment.column_of.swap(1, 3);
         assert_eq!(assignment.gap(), 72.0);
+    }
+
+    /// Among near and among all columns the optimum is the same; without prices to start from, paths are long.
+    #[test]
+    fn near_columns_lead_to_what_all_do() {
+        let key = tweedie_solvers::Key::root(3);
+        let (x, y) = (key.normals(0, 0, 300, 2), key.normals(1, 0, 300, 2));
+        let (x, y) = (Points::new(2, x), Points::new(2, y.iter().map(|y| y.powi(3)).collect()));
+        let cost = |matched: &Assignment<'_>| -> f64 {
+            (0..300).map(|i| matched.cost(i, matched.column_of[i])).sum()
+        };
+        let mut assignment = Assignment::solve(&x, &y);
+        let least = cost(&assignment);
+        assert!(assignment.gap() < 1e-12 * least);
+        assignment.prices.fill(0.0);
+        assignment.match_among_all();
+        assert!(assignment.gap() < 1e-12 * least);
+        assert!((cost(&assignment) - least).abs() < 1e-12 * least);
     }
 }
