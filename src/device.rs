@@ -1,5 +1,7 @@
 //! The one place that says "cuda".
 
+use std::io::Write;
+
 use candle_core::Device;
 
 /// Where tensors live, as users type it.
@@ -47,4 +49,15 @@ impl Choice {
 /// The device in a word, for records.
 pub fn name(device: &Device) -> &'static str {
     if device.is_cuda() { "cuda" } else { "cpu" }
+}
+
+/// The CPU, and the first CUDA card where one can be used; otherwise says on standard error that it is skipped, and why. For what must hold on
+/// every device.
+pub fn present() -> Vec<Device> {
+    let card = Choice::Cuda.open();
+    if let Err(why) = &card {
+        // Not `eprintln!`, which tests capture.
+        let _ = writeln!(std::io::stderr(), "SKIPPED on CUDA: {why}");
+    }
+    std::iter::once(Device::Cpu).chain(card.ok()).collect()
 }

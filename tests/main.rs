@@ -14,6 +14,7 @@ mod flow_reference;
 mod langevin;
 mod layering;
 mod mistakes;
+mod parity;
 mod recipes;
 mod verify;
 mod workbench;
