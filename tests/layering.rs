@@ -60,8 +60,10 @@ fn nothing_looks_up_in_the_mathematics() {
         ("count", 3),
         ("dynamics", 4),
         ("observe", 4),
+        ("tape", 4),
         ("method", 5),
         ("integrate", 6),
+        ("record", 6),
         ("likelihood", 7),
     ];
     check("solvers/src", &floors);

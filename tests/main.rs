@@ -16,6 +16,7 @@ mod layering;
 mod mistakes;
 mod parity;
 mod recipes;
+mod tapes;
 mod verify;
 mod workbench;
 

@@ -31,7 +31,9 @@ pub mod method;
 pub mod model;
 pub mod noise;
 pub mod observe;
+mod record;
 pub mod sde;
+pub mod tape;
 
 pub use error::{Error, Result};
 pub use key::Key;

@@ -1,5 +1,7 @@
 //! A score model: a network or a closed form that is told x and the kernel (α, σ), never the time.
 
+use std::cell::Cell;
+
 use candle_core::{DType, Storage, Tensor};
 
 use crate::kernel::{Kernel, Row, Target};
@@ -132,6 +134,34 @@ pub fn tensor(values: Vec<f64>, shape: impl Into<candle_core::Shape>, like: &Ten
         }
         dtype => Tensor::from_vec(values, shape, like.device())?.to_dtype(dtype)?,
     })
+}
+
+thread_local! {
+    static READS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The numbers of a tensor, row-major, in f64: the one place of this crate that reads a device, and waits for it.
+///
+/// # Errors
+/// If the tensor cannot be read.
+#[expect(clippy::disallowed_methods, reason = "counted; what a step needs of it is for tests to say")]
+pub fn read(x: &Tensor) -> Result<Vec<f64>> {
+    READS.set(READS.get() + 1);
+    Ok(x.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?)
+}
+
+/// The same, by rows, of a tensor (B, W).
+///
+/// # Errors
+/// If it is not (B, W), or cannot be read.
+pub fn read_rows(x: &Tensor) -> Result<Vec<Vec<f64>>> {
+    let width = x.dims2()?.1;
+    Ok(read(x)?.chunks_exact(width.max(1)).map(<[f64]>::to_vec).collect())
+}
+
+/// How often this thread has called [`read`].
+pub fn reads() -> u64 {
+    READS.get()
 }
 
 /// The numbers of a tensor on the CPU, row-major, as f32.

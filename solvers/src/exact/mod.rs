@@ -11,7 +11,7 @@ pub use boxes::Boxes;
 pub use kernel_sum::{KernelSum, Level};
 pub use mixture::Mixture;
 
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 
 use crate::Result;
 use crate::kernel::Kernel;
@@ -32,11 +32,10 @@ pub trait Exact: ScoreModel + std::fmt::Debug {
     }
 }
 
-/// The log-densities of the rows of x, by the law's own on the host.
-#[expect(clippy::disallowed_methods, reason = "densities are made on the host, for Metropolis tests alone")]
+/// The log-densities of the rows of x, by the law's own on the host, for Metropolis tests alone.
 fn log_densities(law: &dyn Exact, x: &Tensor, at: &[Kernel]) -> Result<Tensor> {
     let rows = model::check(x, law.dim(), at)?;
-    let points: Vec<f64> = x.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
+    let points = model::read(x)?;
     let kernel = |row: usize| at[if at.len() == 1 { 0 } else { row }];
     let each = points.chunks_exact(law.dim()).enumerate().map(|(row, x)| law.log_density(x, kernel(row)));
     model::tensor(each.collect(), (rows, 1), x)

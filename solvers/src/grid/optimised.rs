@@ -14,7 +14,7 @@ use nalgebra::DMatrix;
 use super::{Spacing, UniformLogSnr, nodes};
 use crate::clock::Grid;
 use crate::kernel::{Kernel, Target};
-use crate::model::{self, Prediction, ScoreModel};
+use crate::model::{self, Prediction, ScoreModel, read_rows};
 use crate::sde::{LinearSde, Span};
 use crate::{Error, Key, Result, noise};
 
@@ -155,7 +155,7 @@ impl Flow<'_> {
         });
         let axes = axes.collect::<Result<Vec<Tensor>>>()?;
         let (_, along) = self.model.raw_jvp(&(y * k.alpha)?, &axes, &[k])?;
-        let columns = axes.iter().zip(&along).map(|(u, v)| host(&((u * own)? + (v * raw)?)?));
+        let columns = axes.iter().zip(&along).map(|(u, v)| read_rows(&((u * own)? + (v * raw)?)?));
         let columns = columns.collect::<Result<Vec<_>>>()?;
         Ok((0..rows).map(|s| DMatrix::from_fn(dim, dim, |i, j| columns[j][s][i])).collect())
     }
@@ -234,7 +234,7 @@ impl Flow<'_> {
             ends.collect::<Result<_>>()?
         };
         for (n, end) in ends.iter().enumerate() {
-            let errors = host(&(end - &path.y[i + 1 + n])?)?;
+            let errors = read_rows(&(end - &path.y[i + 1 + n])?)?;
             let carried = errors.into_iter().zip(&path.jacobians[i + 1 + n]);
             let squares: f64 =
                 carried.map(|(e, j)| (j * nalgebra::DVector::from_vec(e)).norm_squared()).sum();
@@ -242,11 +242,6 @@ impl Flow<'_> {
         }
         Ok(())
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "before sampling, not in it")]
-fn host(x: &Tensor) -> Result<Vec<Vec<f64>>> {
-    Ok(x.to_vec2()?)
 }
 
 #[cfg(test)]

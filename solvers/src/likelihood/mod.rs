@@ -12,7 +12,7 @@
 
 mod augmented;
 
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 
 use crate::clock::Grid;
 use crate::count::Counted;
@@ -128,7 +128,7 @@ impl Flow<'_> {
         let end = integrate(&mut stepper, start, &nodes, &Stream::new(key, first), &mut ())?;
         let latent = end.narrow(1, 0, dim)?.contiguous()?;
         let prior = log_prior(&latent, self.problem.sde.kernel(nodes.last()).sigma)?;
-        let integrals = host(&end.narrow(1, dim, augmented.integrals())?)?;
+        let integrals = model::read_rows(&end.narrow(1, dim, augmented.integrals())?)?;
         let (mut log_p, mut errors) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
         for (prior, integrals) in prior.iter().zip(&integrals) {
             let k = integrals.len() as f64;
@@ -144,17 +144,12 @@ impl Flow<'_> {
 
 /// log N(z; 0, σ² I) of the rows.
 fn log_prior(z: &Tensor, sigma: f64) -> Result<Vec<f64>> {
-    let rows = host(z)?;
+    let rows = model::read_rows(z)?;
     let log = |row: &Vec<f64>| {
         let square: f64 = row.iter().map(|v| (v / sigma).powi(2)).sum();
         -0.5 * square - row.len() as f64 * (0.5 * std::f64::consts::TAU.ln() + sigma.ln())
     };
     Ok(rows.iter().map(log).collect())
-}
-
-#[expect(clippy::disallowed_methods, reason = "read once, after the solve")]
-fn host(x: &Tensor) -> Result<Vec<Vec<f64>>> {
-    Ok(x.to_dtype(DType::F64)?.to_vec2()?)
 }
 
 /// Nats to bits per dimension: −log₂ p / D.

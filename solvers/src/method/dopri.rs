@@ -79,10 +79,10 @@ impl OdeMethod for Dopri {
         self.coupling == Coupling::Batch
     }
 
-    #[expect(clippy::disallowed_methods, reason = "ode_solvers works on the host")]
     fn advance(&self, ode: &dyn Ode, x: &Tensor, step: Step) -> Result<Tensor> {
         let (rows, width) = x.dims2()?;
-        let start: Vec<Vec<f64>> = x.to_dtype(DType::F64)?.to_vec2()?;
+        // ode_solvers works on the host.
+        let start = model::read_rows(x)?;
         let like = Tensor::zeros((1, 1), DType::F64, x.device())?;
         let bundle = if self.coupling == Coupling::Batch { rows } else { 1 };
         let mut end = Vec::with_capacity(rows * width);
@@ -191,13 +191,12 @@ impl Rows<'_> {
         states.zip(self.rows).flat_map(|(y, row)| y.iter().chain(&row[self.columns..]).copied()).collect()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "ode_solvers works on the host")]
     fn slope(&self, y: &DVector<f64>) -> Result<Vec<f64>> {
         let (s, length) = (y[y.len() - 1], self.step.dt().abs());
         let t = if s >= length { self.step.to } else { self.step.from + s.copysign(self.step.dt()) };
         let x = model::tensor(self.restore(y), (self.rows.len(), self.rows[0].len()), self.like)?;
         let v = self.ode.velocity(&x, At { t: &[t], rows: Some(self.numbers) })?;
-        let v: Vec<f64> = v.narrow(1, 0, self.columns)?.flatten_all()?.to_vec1()?;
+        let v = model::read(&v.narrow(1, 0, self.columns)?)?;
         Ok(v.into_iter().map(|v| v * self.step.dt().signum()).chain([1.0]).collect())
     }
 }

@@ -76,7 +76,7 @@ impl Langevin {
     /// # Errors
     /// If the step size depends on x.
     pub fn metropolis(self) -> Result<Self> {
-        if matches!(self.rule, Rule::Snr { norm: Norm::Batch | Norm::Sample, .. }) {
+        if !self.linear() {
             return Err(Error::parameter("metropolis", true, "go with norm = \"kernel\" or with step-size"));
         }
         Ok(Self { metropolis: true, ..self })
@@ -95,6 +95,11 @@ impl Langevin {
     /// Whether a sample depends on the others of its batch.
     pub fn couples_batch(&self) -> bool {
         matches!(self.rule, Rule::Snr { norm: Norm::Batch, .. })
+    }
+
+    /// Whether the step size does not depend on x, and every step is taken.
+    pub fn linear(&self) -> bool {
+        !self.metropolis && !matches!(self.rule, Rule::Snr { norm: Norm::Batch | Norm::Sample, .. })
     }
 
     /// x after the Langevin steps at time `step.to`; their noise is the step's corrector draws.
@@ -203,6 +208,10 @@ impl Method for AnnealedLangevin {
 
     fn needs_density(&self) -> bool {
         self.0.needs_density()
+    }
+
+    fn linear(&self) -> bool {
+        self.0.linear()
     }
 }
 

@@ -101,6 +101,12 @@ pub trait Method: Send + Sync + Debug {
         false
     }
 
+    /// Whether its steps are linear in x, in the model's answers and in the noise, with coefficients that depend on none of them: such a run
+    /// can be recorded.
+    fn linear(&self) -> bool {
+        !self.adaptive() && !self.couples_batch() && !self.needs_density()
+    }
+
     /// Whether noise enters, beyond the start.
     fn has_noise(&self) -> bool {
         matches!(self.order(), Order::Stochastic { .. })

@@ -55,6 +55,10 @@ impl Method for PredictorCorrector {
         self.predictor.needs_density() || self.corrector.needs_density()
     }
 
+    fn linear(&self) -> bool {
+        self.predictor.linear() && self.corrector.linear()
+    }
+
     fn couples_batch(&self) -> bool {
         self.predictor.couples_batch() || self.corrector.couples_batch()
     }

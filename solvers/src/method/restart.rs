@@ -57,6 +57,10 @@ impl Method for Restart {
         self.inner.needs_density()
     }
 
+    fn linear(&self) -> bool {
+        self.inner.linear()
+    }
+
     fn couples_batch(&self) -> bool {
         self.inner.couples_batch()
     }

@@ -3,6 +3,7 @@
 use candle_core::{D, DType, Tensor};
 
 use crate::Result;
+use crate::model::read;
 
 /// Rows that have left, with their numbers.
 #[derive(Debug, Default)]
@@ -42,11 +43,7 @@ pub(super) fn choose(accepted: &[bool], new: &Tensor, old: &Tensor) -> Result<Te
     Ok(mask.where_cond(new, old)?)
 }
 
-/// Root mean squares of the rows, on the host.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the adaptive controller decides on the host: one read an attempt"
-)]
+/// Root mean squares of the rows, on the host, where the adaptive controller decides: one read an attempt.
 pub(super) fn norms(ratio: &Tensor) -> Result<Vec<f64>> {
-    Ok(ratio.to_dtype(DType::F64)?.sqr()?.mean(D::Minus1)?.sqrt()?.to_vec1()?)
+    read(&ratio.to_dtype(DType::F64)?.sqr()?.mean(D::Minus1)?.sqrt()?)
 }
