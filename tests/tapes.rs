@@ -63,7 +63,7 @@ fn tapes_are_their_samplers() {
             for driver in [Driver::Independent, Driver::Brownian] {
                 let noise = driver.noise(&key, 3, sde.span(Use::Sampling).end);
                 let want = sampler.run(start.clone(), &*noise, &mut ()).unwrap();
-                let got = tape.play(&mixture, &start, &*noise, &sum).unwrap();
+                let got = tape.play(&mixture, &start, &*noise, sum).unwrap();
                 assert!(want.evals.iter().all(|n| *n == tape.evals), "{name}: {}", tape.evals);
                 let gap = (got - &want.x).unwrap().abs().unwrap().max_all().unwrap();
                 let gap: f64 = gap.to_scalar().unwrap();

@@ -126,7 +126,7 @@ impl Tape {
         model: &dyn ScoreModel,
         x: &Tensor,
         noise: &dyn Noise,
-        sum: &dyn Fn(&[(&Tensor, f64)]) -> Result<Tensor>,
+        sum: impl Fn(&[(&Tensor, f64)]) -> Result<Tensor>,
     ) -> Result<Tensor> {
         let mut slots = vec![x.clone(); self.slots];
         for op in &self.ops {

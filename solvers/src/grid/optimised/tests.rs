@@ -31,7 +31,7 @@ fn costs_of_a_normal() {
             let flow = Flow { sde, model: &model };
             let cost = flow.costs(&times, order, &Device::Cpu).unwrap();
             let path = flow.path(&times, &Device::Cpu).unwrap();
-            let squares: f64 = host(&path.y[0]).unwrap().iter().flatten().map(|v| v * v).sum();
+            let squares: f64 = read_rows(&path.y[0]).unwrap().iter().flatten().map(|v| v * v).sum();
             let start = (squares / PATHS as f64).sqrt() / wide(r[0]);
             for (i, j) in [(0, 40), (0, 128), (30, 60), (60, 100), (60, 72), (100, 128)] {
                 let h = r[j] - r[i];
@@ -116,7 +116,7 @@ fn samples_end_nearer_to_the_flow() {
             let sampler =
                 Sampler { problem: Problem { sde, model: &model }, method, grid, finish: Finish::Stop };
             let key = Key::root(7);
-            host(&sampler.draw(&key, 0, 400, &Device::Cpu, DType::F64).unwrap().x).unwrap().concat()
+            read_rows(&sampler.draw(&key, 0, 400, &Device::Cpu, DType::F64).unwrap().x).unwrap().concat()
         };
         let edm = InSigma::HEUN;
         let truth = run(&edm, &UniformLogSnr.grid(sde, span, 1000).unwrap());
