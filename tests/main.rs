@@ -9,6 +9,7 @@ mod cli;
 mod convergence;
 mod determinism;
 mod docs;
+mod emulated;
 mod errors;
 mod flow_reference;
 mod langevin;

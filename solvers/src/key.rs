@@ -60,6 +60,11 @@ impl Key {
         self.at(stream, 0)
     }
 
+    /// The key of the cipher, for ciphers that run elsewhere.
+    pub fn words(&self) -> [u32; 8] {
+        std::array::from_fn(|i| u32::from_le_bytes(std::array::from_fn(|byte| self.0[4 * i + byte])))
+    }
+
     /// `rows × dim` standard normals, row-major: rows `first .. first + rows` of stream `stream`.
     pub fn normals(&self, stream: u64, first: u64, rows: usize, dim: usize) -> Vec<f64> {
         let pairs = dim.div_ceil(2);

@@ -1,5 +1,6 @@
 //! A score model: a network or a closed form that is told x and the kernel (α, σ), never the time.
 
+use std::any::Any;
 use std::cell::Cell;
 
 use candle_core::{DType, Storage, Tensor};
@@ -41,6 +42,11 @@ pub trait ScoreModel: Send + Sync {
         let _ = (x, at);
         let what = "a Metropolis test needs a model whose density is known, such as model = \"exact\"";
         Err(Error::Unsupported(what.into()))
+    }
+
+    /// The model itself, for what knows a faster way through one of its kind; wrappers and most models say nothing.
+    fn as_any(&self) -> Option<&dyn Any> {
+        None
     }
 }
 

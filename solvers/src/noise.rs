@@ -48,6 +48,11 @@ pub trait Noise: Send + Sync {
 
     /// The Brownian paths of the samples on [0, `end`], for methods that choose their steps as they go.
     fn path(&self, end: f64) -> Brownian;
+
+    /// The addressed stream that all normals come from, if they do: a device can then make them itself.
+    fn stream(&self) -> Option<&Stream> {
+        None
+    }
 }
 
 /// Independent normals: row i of a batch is sample `first + i`, and gets the same numbers in every batch.
@@ -63,13 +68,32 @@ impl Stream {
     pub fn new(key: &Key, first: u64) -> Self {
         Self { root: *key, key: key.branch("noise"), first }
     }
+
+    /// The key of its normals.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// The number of the first sample.
+    pub fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// The stream of [`key`](Self::key) that holds the normals of a draw.
+    pub fn address(step: Step, draw: Draw) -> u64 {
+        (step.index as u64) << 24 | draw.code()
+    }
 }
 
 impl Noise for Stream {
     fn normal(&self, step: Step, draw: Draw, like: &Tensor) -> Result<Tensor> {
         let (rows, dim) = like.dims2()?;
-        let stream = (step.index as u64) << 24 | draw.code();
-        model::tensor(self.key.normals(stream, self.first, rows, dim), (rows, dim), like)
+        let values = self.key.normals(Self::address(step, draw), self.first, rows, dim);
+        model::tensor(values, (rows, dim), like)
+    }
+
+    fn stream(&self) -> Option<&Stream> {
+        Some(self)
     }
 
     fn path(&self, end: f64) -> Brownian {

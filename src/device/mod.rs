@@ -1,8 +1,23 @@
-//! The one place that says "cuda".
+//! The one place that says "cuda": which device, and the kernels of our own that a card has beside candle's.
+//!
+//! The kernels are C with a few words of CUDA: whole trajectories of a small network in one launch (`trajectory.cu`), and sums and addressed
+//! normals for everything else (`elementwise.cu`). Where there is no card each of them is `None`, and tensors do the same.
+
+#[cfg(feature = "cuda")]
+mod cuda;
+#[cfg(not(feature = "cuda"))]
+#[path = "without.rs"]
+mod cuda;
+mod trajectory;
 
 use std::io::Write;
 
-use candle_core::Device;
+use candle_core::{DType, Device, Tensor};
+use tweedie_solvers::clock::Step;
+use tweedie_solvers::noise::{Brownian, Draw, Noise, Stream};
+use tweedie_solvers::{Key, Result, tape};
+
+pub use trajectory::{THREADS, Trajectory, Weights, questions};
 
 /// Where tensors live, as users type it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,7 +40,7 @@ impl Choice {
     ///
     /// # Errors
     /// A sentence if a card was asked for and cannot be used.
-    pub fn open(self) -> Result<Device, String> {
+    pub fn open(self) -> std::result::Result<Device, String> {
         let compiled = candle_core::utils::cuda_is_available();
         match self {
             Self::Cpu => Ok(Device::Cpu),
@@ -60,4 +75,60 @@ pub fn present() -> Vec<Device> {
         let _ = writeln!(std::io::stderr(), "SKIPPED on CUDA: {why}");
     }
     std::iter::once(Device::Cpu).chain(card.ok()).collect()
+}
+
+/// Σ c · x: one launch where there is a kernel, else [`tape::sum`].
+///
+/// # Errors
+/// If there is no term, or a tensor operation fails.
+pub fn sum(terms: &[(&Tensor, f64)]) -> Result<Tensor> {
+    cuda::sum(terms)?.map_or_else(|| tape::sum(terms), Ok)
+}
+
+/// The points that `trajectory` leads x (B, D) to, in one launch; `None` where there is no kernel for them.
+///
+/// # Errors
+/// If the launch fails.
+pub fn play(trajectory: &Trajectory<'_>, x: &Tensor) -> Result<Option<Tensor>> {
+    cuda::trajectory(trajectory, x)
+}
+
+/// Standard normals of a key, made on the device in f32 where there is a kernel: rows `first …` of the stream at `address`, (rows, dim).
+///
+/// # Errors
+/// If the launch fails.
+pub fn normals(
+    key: &Key,
+    address: u64,
+    shape: (u64, usize, usize),
+    on: (&Device, DType),
+) -> Result<Option<Tensor>> {
+    if on.1 == DType::F32 { cuda::normals(key, address, shape, on.0) } else { Ok(None) }
+}
+
+/// The same noise, made on the device where there is a kernel.
+#[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "noise is not")]
+pub struct Made<'a>(pub &'a dyn Noise);
+
+impl Noise for Made<'_> {
+    fn normal(&self, step: Step, draw: Draw, like: &Tensor) -> Result<Tensor> {
+        let made = match self.0.stream() {
+            Some(stream) => {
+                let (rows, dim) = like.dims2()?;
+                let address = Stream::address(step, draw);
+                normals(stream.key(), address, (stream.first(), rows, dim), (like.device(), like.dtype()))?
+            }
+            None => None,
+        };
+        made.map_or_else(|| self.0.normal(step, draw, like), Ok)
+    }
+
+    fn path(&self, end: f64) -> Brownian {
+        self.0.path(end)
+    }
+
+    fn stream(&self) -> Option<&Stream> {
+        self.0.stream()
+    }
 }

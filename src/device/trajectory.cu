@@ -4,7 +4,7 @@
    first step to the last, and so do the slots of its rows and one layer of activations. A thread computes TALL rows x 4 columns of a layer in
    registers; sixteen neighbours in a warp share their rows, so that a product reads each weight once for two row groups.
 
-   Compiled once for each WIDTH (64 or 128) and TALL. It is plain C with a few words of CUDA, which tests define otherwise to run it on a CPU. */
+   Compiled for each WIDTH (64 or 128), TALL, DIM and DEPTH. It is plain C with a few words of CUDA, which tests define otherwise to run it on a CPU. */
 
 #include "random.cuh"
 
@@ -27,10 +27,10 @@ DEVICE float silu(float z) { return __fdividef(z, 1.0f + __expf(-z)); }
    output bias. scales, e: 1/S, and WIDTH numbers, for each question. x: rows x dim, start and end. */
 KERNEL void trajectory(const float *weights, const float *scales, const float *e_of, const unsigned *ops_words, unsigned ops_count,
                        const unsigned *term_slots, const double *term_by, const unsigned *key, unsigned long long first, float *x,
-                       unsigned rows, unsigned dim, unsigned depth, unsigned end) {
+                       unsigned rows, unsigned end) {
     SHARED(shared);
     const Op *ops = (const Op *)ops_words;
-    const unsigned thread = threadIdx.x;
+    const unsigned thread = threadIdx.x, dim = DIM, depth = DEPTH;
     const unsigned weight_count = depth * WIDTH * WIDTH + (2 * dim + depth + 1) * WIDTH + dim;
     float *hidden = shared;
     float *input = hidden + depth * WIDTH * WIDTH;

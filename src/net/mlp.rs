@@ -220,7 +220,7 @@ impl Mlp {
     }
 
     /// e: (1, H), or (B, H) for a kernel per row.
-    fn embed(&self, at: &[Kernel]) -> Result<Tensor> {
+    pub(super) fn embed(&self, at: &[Kernel]) -> Result<Tensor> {
         let levels: Vec<f64> = at.iter().map(|k| -0.25 * k.log_snr()).collect();
         let turns = model::column(&levels, &self.frequencies)?.broadcast_mul(&self.frequencies)?;
         // Whole turns are taken off while that is exact.
@@ -231,8 +231,13 @@ impl Mlp {
 
     /// x/S.
     fn scaled(&self, x: &Tensor, at: &[Kernel]) -> Result<Tensor> {
-        let by: Vec<f64> = at.iter().map(|k| 1.0 / k.deviation(self.config.sigma_data)).collect();
+        let by: Vec<f64> = at.iter().map(|&k| self.inverse_deviation(k)).collect();
         model::scale(x, &by)
+    }
+
+    /// 1/S.
+    pub(super) fn inverse_deviation(&self, k: Kernel) -> f64 {
+        1.0 / k.deviation(self.config.sigma_data)
     }
 }
 

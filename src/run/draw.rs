@@ -8,12 +8,15 @@ use tweedie_solvers::clock::Grid;
 use tweedie_solvers::dynamics::Problem;
 use tweedie_solvers::integrate::{Finish, Sampler, Solution};
 use tweedie_solvers::method::Method;
-use tweedie_solvers::model::tensor;
-use tweedie_solvers::noise::{self, Driver};
+use tweedie_solvers::model::{ScoreModel, tensor};
+use tweedie_solvers::noise::{self, Driver, Noise};
 use tweedie_solvers::observe::{Moment, Observer};
 use tweedie_solvers::sde::Use;
+use tweedie_solvers::tape::Tape;
 use tweedie_solvers::{Key, Result};
 
+use crate::device;
+use crate::net::Resident;
 use crate::points::Points;
 
 /// Rows per piece on the CPU: small enough for the caches. Pieces are always whole, the last one with samples that nobody asked for:
@@ -60,7 +63,9 @@ pub fn draw(
     let Target { problem, method, grid, finish, driver } = target;
     let end = problem.sde.span(Use::Sampling).end.max(grid.first());
     let sampler = Sampler { problem, method, grid, finish };
-    let dim = problem.model.dim();
+    let (dim, sigma) = (problem.model.dim(), problem.sde.kernel(grid.first()).sigma);
+    // On a card a run is bound by launches: a tape has few.
+    let tape = if on.0.is_cuda() { sampler.record()? } else { None };
     let whole = method.couples_batch() || on.0.is_cuda();
     let piece = if whole { count } else { PIECE };
     let starts: Vec<usize> = (0..count).step_by(piece.max(1)).collect();
@@ -73,19 +78,30 @@ pub fn draw(
                     tensor(points.cycle(first, piece).values().to_vec(), (piece, dim), &like)
                 }
                 None => {
-                    noise::prior(key, problem.sde.kernel(grid.first()).sigma, (first as u64, piece, dim), on)
+                    let rows = (first as u64, piece, dim);
+                    match device::normals(&key.branch("prior"), 0, rows, on)? {
+                        Some(z) => Ok((z * sigma)?),
+                        None => noise::prior(key, sigma, rows, on),
+                    }
                 }
             }
         };
         let noise = driver.noise(key, first as u64, end);
-        let Solution { x, evals } = sampler.run(start()?, &*noise, &mut ())?;
+        let noise = device::Made(&*noise);
+        let Solution { x, evals } = match &tape {
+            Some(tape) => Solution {
+                x: played(tape, problem.model, &start()?, &noise)?,
+                evals: vec![tape.evals; piece],
+            },
+            None => sampler.run(start()?, &noise, &mut ())?,
+        };
         let mut values: Vec<f64> = x.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
         values.truncate(asked * dim);
         let mut step = None;
         if values.iter().any(|v| !v.is_finite()) {
             // The same noise again, this time with someone watching.
             let mut watch = Watch { rows: asked, first: None };
-            sampler.run(start()?, &*noise, &mut watch)?;
+            sampler.run(start()?, &noise, &mut watch)?;
             step = Some(watch.first.unwrap_or(grid.len() - 1));
         }
         Ok((values, evals[..asked].iter().sum::<f64>(), step))
@@ -96,6 +112,17 @@ pub fn draw(
     let points = Points::new(dim, pieces.into_iter().flat_map(|p| p.0).collect());
     let bad = points.rows().filter(|row| row.iter().any(|v| !v.is_finite())).count();
     Ok(Drawn { points, evals, diverged: step.map(|step| (bad, step)) })
+}
+
+/// The end of a tape: in one launch where the network and its device have a kernel for that, else operation by operation.
+fn played(tape: &Tape, model: &dyn ScoreModel, x: &Tensor, noise: &dyn Noise) -> Result<Tensor> {
+    let resident = model.as_any().and_then(|model| model.downcast_ref::<Resident>());
+    if let Some(trajectory) = resident.map(|net| net.trajectory(tape, noise)).transpose()?.flatten()
+        && let Some(end) = device::play(&trajectory, x)?
+    {
+        return Ok(end);
+    }
+    tape.play(model, x, noise, device::sum)
 }
 
 /// Remembers the first step after which one of the first `rows` rows is not finite.
