@@ -3,7 +3,8 @@
     pip install torch jax optax diffrax POT
     cargo build --release && python benches/compare.py [--rounds 3] [--threads 2] [task ...]
 
-Tasks: gemm train sample exact likelihood w2. Writes every reading to compare.jsonl, prints a table in markdown.
+Tasks: gemm train sample exact likelihood w2. Writes every reading to compare.jsonl, prints a table in markdown. With --device cuda, on a CUDA
+card beside PyTorch alone (gpu.sh calls it so).
 """
 import argparse, json, os, pathlib, subprocess, sys
 
@@ -24,13 +25,18 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--out", default="compare.jsonl")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--program", default=HERE.parent / "target/release/tweedie")
     options = parser.parse_args()
-    tasks = options.tasks or TASKS
+    card = options.device == "cuda"
+    tasks = options.tasks or ([t for t in TASKS if t != "w2"] if card else TASKS)
     of = lambda known: [t for t in tasks if t in known]
-    jax, torch = of(["train", "sample", "exact", "likelihood"]), of(["gemm", "train", "sample", "exact", "w2"])
+    jax = [] if card else of(["train", "sample", "exact", "likelihood"])
+    torch = of(["gemm", "train", "sample", "exact", "w2"])
     compiled = [t for t in torch if t in ("train", "sample", "exact")]
     python, env = sys.executable, {**os.environ, "OMP_NUM_THREADS": str(options.threads)}
-    commands = [[HERE.parent / "target/release/tweedie", "bench", "--format", "json", "--threads", str(options.threads), *tasks]]
+    own = [options.program, "bench", "--format", "json", "--threads", str(options.threads), "--device", options.device]
+    commands = [[*own, *tasks]]
     commands += [[python, HERE / "peers/jax_peer.py", *jax]] if jax else []
     commands += [[python, HERE / "peers/torch_peer.py", *torch]] if torch else []
     commands += [[python, HERE / "peers/torch_peer.py", "--compile", *compiled]] if compiled else []
@@ -45,23 +51,26 @@ def main():
                     more = reading["unit"] in ("steps/s", "GFLOP/s")
                     pick = max if more else min
                     mine[reading["peer"]] = pick(value, mine.get(reading["peer"], value))
-    peers = ["jax", "jax hoisted", "torch", "torch.compile"]
+    peers = ["torch-cuda", "torch.compile-cuda"] if card else ["jax", "jax hoisted", "torch", "torch.compile"]
+    eager = ["times eager"] if card else []
     for (task, size, unit), values in list(best.items()):
         if task == "sample-hoisted":
             best.setdefault(("sample", size, unit), {})["jax hoisted"] = values["jax"]
             del best[(task, size, unit)]
     rate = best.get(("gemm", 2048, "GFLOP/s"), {}).get("tweedie")
-    print("| task | unit | tweedie | " + " | ".join(peers) + " | times the best | of the floor |")
-    print("|---" * (len(peers) + 5) + "|")
+    print("| " + " | ".join(["task", "unit", "tweedie", *peers, *eager, "times the best", "of the floor"]) + " |")
+    print("|---" * (len(peers) + len(eager) + 5) + "|")
     for (task, size, unit), values in sorted(best.items()):
         own = values.get("tweedie")
         more = unit in ("steps/s", "GFLOP/s")
-        ratios = [own / v if more else v / own for p, v in values.items() if own and p != "tweedie"]
+        ratios = {p: own / v if more else v / own for p, v in values.items() if own and p != "tweedie"}
         flop = {"train": 3 * 98304 * size, "sample": 98304 * size}.get(task)
         seconds = own and (1 / own if more else own * 1e-3)
         share = f"{flop / (rate * 1e9) / seconds:.0%}" if flop and rate and own else ""
         show = lambda v: "" if v is None else f"{v:.3g}" if v < 100 else f"{v:.0f}"
-        cells = [show(own), *(show(values.get(p)) for p in peers), f"{min(ratios):.2f}" if ratios else "", share]
+        cells = [show(own), *(show(values.get(p)) for p in peers)]
+        cells += [f"{ratios['torch-cuda']:.2f}" if "torch-cuda" in ratios else "" for _ in eager]
+        cells += [f"{min(ratios.values()):.2f}" if ratios else "", share]
         print(f"| {task} {size} | {unit} | " + " | ".join(cells) + " |")
 
 

@@ -20,14 +20,22 @@ impl From<tweedie_solvers::Error> for Error {
         use tweedie_solvers::Error as E;
         match error {
             E::Parameter { .. } | E::Shape { .. } | E::Unsupported(_) => Self::Input(error.to_string()),
-            _ => Self::Run(error.to_string()),
+            _ => Self::failed(&error),
         }
     }
 }
 
 impl From<candle_core::Error> for Error {
     fn from(error: candle_core::Error) -> Self {
-        Self::Run(error.to_string())
+        Self::failed(&error)
+    }
+}
+
+impl Error {
+    /// A run that failed; what a card's driver says becomes a sentence.
+    fn failed(error: &impl std::fmt::Display) -> Self {
+        let said = error.to_string();
+        Self::Run(crate::device::explain(&said).unwrap_or(said))
     }
 }
 

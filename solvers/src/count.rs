@@ -68,6 +68,10 @@ impl ScoreModel for Counted<'_> {
         self.model.raw_jvp(x, tangents, at)
     }
 
+    fn room(&self) -> usize {
+        self.model.room()
+    }
+
     fn log_densities(&self, x: &Tensor, at: &[Kernel]) -> Result<Tensor> {
         self.model.log_densities(x, at)
     }

@@ -44,6 +44,11 @@ pub trait ScoreModel: Send + Sync {
         Err(Error::Unsupported(what.into()))
     }
 
+    /// About how many numbers are alive at once for each row while the model is asked: what a batch needs of a card's memory.
+    fn room(&self) -> usize {
+        16 * self.dim()
+    }
+
     /// The model itself, for what knows a faster way through one of its kind; wrappers and most models say nothing.
     fn as_any(&self) -> Option<&dyn Any> {
         None

@@ -8,6 +8,8 @@ mod cuda;
 #[cfg(not(feature = "cuda"))]
 #[path = "without.rs"]
 mod cuda;
+mod errors;
+pub mod memory;
 mod trajectory;
 
 use std::io::Write;
@@ -17,6 +19,7 @@ use tweedie_solvers::clock::Step;
 use tweedie_solvers::noise::{Brownian, Draw, Noise, Stream};
 use tweedie_solvers::{Key, Result, tape};
 
+pub use errors::explain;
 pub use trajectory::{THREADS, Trajectory, Weights, questions};
 
 /// Where tensors live, as users type it.
@@ -45,8 +48,8 @@ impl Choice {
         match self {
             Self::Cpu => Ok(Device::Cpu),
             Self::Auto if !compiled => Ok(Device::Cpu),
-            Self::Auto => Ok(Device::new_cuda(0).unwrap_or_else(|error| {
-                tracing::warn!("no CUDA card can be used ({error}): computing on the CPU");
+            Self::Auto => Ok(first().unwrap_or_else(|why| {
+                tracing::warn!("{why}: computing on the CPU");
                 Device::Cpu
             })),
             Self::Cuda if !compiled => {
@@ -54,11 +57,24 @@ impl Choice {
                  --release --features cuda`, or use --device cpu"
                     .into())
             }
-            Self::Cuda => Device::new_cuda(0).map_err(|error| {
-                format!("--device cuda: no CUDA card can be used ({error}); use --device cpu")
-            }),
+            Self::Cuda => first().map_err(|why| format!("--device cuda: {why}; or use --device cpu")),
         }
     }
+}
+
+/// The first card, after it has computed something: a driver may know a card and still not run the program's kernels.
+fn first() -> std::result::Result<Device, String> {
+    let attempt = || {
+        let device = Device::new_cuda(0)?;
+        Tensor::ones(1, DType::F32, &device)?.affine(2.0, 1.0)?;
+        device.synchronize()?;
+        Ok(device)
+    };
+    attempt().map_err(|error: candle_core::Error| {
+        let said = error.to_string();
+        explain(&said)
+            .unwrap_or_else(|| format!("no CUDA card can be used ({})", said.lines().next().unwrap_or("")))
+    })
 }
 
 /// The device in a word, for records.

@@ -273,6 +273,11 @@ impl ScoreModel for Mlp {
         let slopes = slopes.iter().map(|s| s.to_dtype(dtype)).collect::<candle_core::Result<_>>()?;
         Ok((value.to_dtype(dtype)?, slopes))
     }
+
+    /// A layer before and after its activation, and what lies between.
+    fn room(&self) -> usize {
+        5 * self.config.width + 2 * self.config.embedding
+    }
 }
 
 #[cfg(test)]

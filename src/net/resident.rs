@@ -89,6 +89,10 @@ impl ScoreModel for Resident {
         self.net.raw_jvp(x, tangents, at)
     }
 
+    fn room(&self) -> usize {
+        self.net.room()
+    }
+
     fn as_any(&self) -> Option<&dyn Any> {
         Some(self)
     }

@@ -1,12 +1,11 @@
 //! Log-densities in pieces, in the coordinates of the user.
 
 use candle_core::{DType, Device, Tensor};
-use rayon::prelude::*;
 use tweedie_solvers::likelihood::{Divergence, Flow};
 use tweedie_solvers::model::tensor;
 use tweedie_solvers::{Key, Result};
 
-use super::draw::PIECE;
+use super::draw::{each, piece};
 use crate::data::Standardise;
 use crate::points::Points;
 
@@ -36,7 +35,9 @@ pub fn densities(
     let shift = standardise.map_or(0.0, Standardise::log_jacobian);
     let inner = standardise.map_or_else(|| points.clone(), |s| s.apply(points));
     let count = points.len();
-    let piece = if flow.method.couples_batch() || device.is_cuda() { count } else { PIECE };
+    // The points, their tangents, and the stages of a method.
+    let row = 8 * (2 + points.dim()) * (flow.problem.model.room() + 32);
+    let piece = piece(flow.method.couples_batch(), count, row, device)?;
     let starts: Vec<usize> = (0..count).step_by(piece.max(1)).collect();
     let like = Tensor::zeros((1, 1), DType::F64, device)?;
     let run = |&first: &usize| {
@@ -44,7 +45,7 @@ pub fn densities(
         let x = tensor(inner.cycle(first, piece).values().to_vec(), (piece, points.dim()), &like)?;
         Ok((flow.log_density(&x, divergence, key, first as u64)?, piece.min(count - first)))
     };
-    let pieces: Vec<_> = starts.par_iter().map(run).collect::<Result<Vec<_>>>()?;
+    let pieces = each(&starts, device, run)?;
     let mut out = Densities { log_p: Vec::new(), standard_error: None, evals: Vec::new() };
     for (found, rows) in pieces {
         out.log_p.extend(found.log_p[..rows].iter().map(|p| p + shift));

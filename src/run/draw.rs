@@ -23,6 +23,24 @@ use crate::points::Points;
 /// a matrix product of another height rounds differently, and the first 30 of 10 000 samples are to be the 30 of 30 to the last bit.
 pub const PIECE: usize = 250;
 
+/// Rows that are worked on together: a piece on the CPU, all that fit on a card.
+pub(super) fn piece(couples: bool, count: usize, row: usize, device: &Device) -> Result<usize> {
+    if couples {
+        device::memory::check("the batch of a method that couples its samples", count, row, device)?;
+    }
+    let most = if device.is_cpu() { PIECE } else { count.min(device::memory::fitting(row, device)).max(1) };
+    Ok(if couples { count } else { most })
+}
+
+/// Something for each piece: side by side on the CPU, one after the other on a card.
+pub(super) fn each<T: Send>(
+    starts: &[usize],
+    device: &Device,
+    job: impl Fn(&usize) -> Result<T> + Sync + Send,
+) -> Result<Vec<T>> {
+    if device.is_cpu() { starts.par_iter().map(job).collect() } else { starts.iter().map(job).collect() }
+}
+
 /// What is sampled with what.
 #[derive(Clone, Copy, Debug)]
 pub struct Target<'a> {
@@ -66,8 +84,8 @@ pub fn draw(
     let (dim, sigma) = (problem.model.dim(), problem.sde.kernel(grid.first()).sigma);
     // On a card a run is bound by launches: a tape has few.
     let tape = if on.0.is_cuda() { sampler.record()? } else { None };
-    let whole = method.couples_batch() || on.0.is_cuda();
-    let piece = if whole { count } else { PIECE };
+    let row = on.1.size_in_bytes() * (problem.model.room() + 16 * dim);
+    let piece = piece(method.couples_batch(), count, row, on.0)?;
     let starts: Vec<usize> = (0..count).step_by(piece.max(1)).collect();
     let run = |&first: &usize| -> Result<(Vec<f64>, f64, Option<usize>)> {
         let asked = piece.min(count - first);
@@ -106,7 +124,7 @@ pub fn draw(
         }
         Ok((values, evals[..asked].iter().sum::<f64>(), step))
     };
-    let pieces: Vec<_> = starts.par_iter().map(run).collect::<Result<_>>()?;
+    let pieces = each(&starts, on.0, run)?;
     let evals = pieces.iter().map(|p| p.1).sum::<f64>() / count as f64;
     let step = pieces.iter().filter_map(|p| p.2).min();
     let points = Points::new(dim, pieces.into_iter().flat_map(|p| p.0).collect());

@@ -7,6 +7,7 @@ use tweedie_solvers::model::{self, ScoreModel};
 use tweedie_solvers::{Error, Result};
 
 use super::{Adam, AdamConfig};
+use crate::device::memory;
 use crate::net::{Fused, Goals, Mlp, MlpConfig};
 
 /// Everything that updates change, in the order of [`MlpConfig::layout`].
@@ -54,8 +55,12 @@ pub(super) fn engine(
     frequencies: &Tensor,
     state: &State,
     adam: AdamConfig,
+    batch: usize,
     device: &Device,
 ) -> Result<Box<dyn Engine>> {
+    // The gradient keeps every layer before and after its activation, and what lies between.
+    let row = 4 * (8 * (net.depth + 2) * net.width + 4 * net.embedding);
+    memory::check("`train.batch`", batch, row, device)?;
     Ok(if device.is_cpu() {
         Box::new(Packed::new(net, frequencies, state, adam)?)
     } else {

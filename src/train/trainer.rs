@@ -72,7 +72,7 @@ impl Trainer {
         let key = Key::root(config.seed).branch("train");
         let (weights, frequencies) = Mlp::fresh(&net, &key, device)?;
         let state = State::fresh(weights)?;
-        let engine = engine(&net, &frequencies, &state, config.adam, device)?;
+        let engine = engine(&net, &frequencies, &state, config.adam, config.batch, device)?;
         Ok(Self { config, net, frequencies, engine, updates: 0, key })
     }
 
@@ -91,7 +91,7 @@ impl Trainer {
             second: to(&from.second)?,
         };
         let frequencies = from.frequencies.to_device(device)?;
-        let engine = engine(&from.net, &frequencies, &state, from.train.adam, device)?;
+        let engine = engine(&from.net, &frequencies, &state, from.train.adam, from.train.batch, device)?;
         let key = Key::root(from.train.seed).branch("train");
         let (config, net) = (from.train.clone(), from.net.clone());
         Ok(Self { config, net, frequencies, engine, updates: from.step, key })

@@ -253,6 +253,11 @@ impl ScoreModel for Boxes {
         Target::Noise
     }
 
+    /// Lists of a number for each box, for each axis.
+    fn room(&self) -> usize {
+        16 * self.weights.len() * (self.dim() + 1)
+    }
+
     fn raw(&self, x: &Tensor, at: &[Kernel]) -> Result<Tensor> {
         Ok(self.raw_jvp(x, &[], at)?.0)
     }

@@ -253,6 +253,11 @@ impl ScoreModel for Mixture {
         Target::Noise
     }
 
+    /// Lists of K·D numbers, and of K.
+    fn room(&self) -> usize {
+        6 * self.weights.len() * (self.dim + 1)
+    }
+
     fn raw(&self, x: &Tensor, at: &[Kernel]) -> Result<Tensor> {
         if let ([at], DType::F32, true) = (at, x.dtype(), x.device().is_cpu()) {
             model::check(x, self.dim, &[*at])?;

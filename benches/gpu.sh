@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Everything that is to be known about a CUDA card, in one command and less than 8 minutes: the parity tests, then tweedie beside PyTorch.
+#
+#   benches/gpu.sh [OUT]             builds with --features cuda, runs, writes its records into OUT (default: gpu-records)
+#   BINARIES=DIR benches/gpu.sh      the same with programs that were built elsewhere: DIR/tweedie, DIR/lib, DIR/tests (see docs/gpu.md)
+#
+# Exit 0: all of it ran. 1: a test failed. 3: something is missing; the last line says what.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+out=${1:-gpu-records}
+
+missing() {
+    echo "gpu.sh: $1" >&2
+    exit 3
+}
+
+command -v nvidia-smi >/dev/null ||
+    missing "there is no nvidia-smi: this needs a machine with an NVIDIA card and its driver"
+card=$(nvidia-smi --query-gpu=name,driver_version,compute_cap --format=csv,noheader 2>/dev/null | head -1)
+[ -n "$card" ] || missing "nvidia-smi sees no card: $(nvidia-smi 2>&1 | head -1)"
+command -v python3 >/dev/null || missing "there is no python3, which runs PyTorch and prints the table"
+python3 -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null ||
+    missing "python3 has no PyTorch that can use the card: pip install torch"
+
+if [ -z "${BINARIES:-}" ]; then
+    command -v cargo >/dev/null || missing "there is no cargo: install Rust, or set BINARIES to a folder of programs that were built elsewhere"
+    command -v nvcc >/dev/null || missing "there is no nvcc: install the CUDA toolkit, or set BINARIES to a folder of programs that were built elsewhere"
+    BINARIES=target/cuda-binaries
+    benches/cuda-binaries.sh "$BINARIES" || exit 1
+fi
+for name in tweedie lib tests; do
+    [ -x "$BINARIES/$name" ] || missing "there is no program $BINARIES/$name: benches/cuda-binaries.sh makes it"
+done
+
+# PyTorch's wheels bring the CUDA libraries with them; the toolkit's, where it is installed, are found without this.
+wheels=$(python3 -c 'import nvidia, pathlib
+for root in nvidia.__path__:
+    print(*sorted({str(p.parent) for p in pathlib.Path(root).rglob("lib*.so*")}), sep=":")' 2>/dev/null)
+export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}${wheels}
+"$BINARIES/tweedie" --version >/dev/null || missing "$BINARIES/tweedie does not start: a CUDA library is missing (see above)"
+
+mkdir -p "$out"
+{ date -u +%F; echo "$card"; python3 -c 'import torch; print("PyTorch", torch.__version__, "CUDA", torch.version.cuda)'; } | tee "$out/card.txt"
+
+echo "parity:"
+for tests in "lib train::engine" "tests parity"; do
+    read -r program filter <<<"$tests"
+    timeout 120 "$BINARIES/$program" "$filter" --test-threads 1 2>&1 | tee "$out/$program.txt"
+    failed=${PIPESTATUS[0]}
+    grep -q '^SKIPPED' "$out/$program.txt" && missing "$(grep -m 1 '^SKIPPED' "$out/$program.txt")"
+    [ "$failed" = 0 ] || exit 1
+done
+
+timeout 330 python3 benches/compare.py --device cuda --rounds 1 --program "$BINARIES/tweedie" --out "$out/records.jsonl" | tee "$out/table.md"
