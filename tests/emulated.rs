@@ -1,9 +1,9 @@
 //! The kernels for cards, run on the CPU: their C is compiled with other words in the place of CUDA's (`emulated/cuda.h`), a thread for each of
-//! a block's threads, and what they give is compared with tensors and with the keys.
+//! a block's threads, and what they give is compared with tensors and with the keys. Those that train a network are beside the engine that they
+//! serve, in src/train.
 
-use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Stdio};
+#[macro_use]
+mod run;
 
 use candle_core::{DType, Device, Tensor};
 use tweedie::device::Trajectory;
@@ -18,34 +18,7 @@ use tweedie_solvers::noise::{self, Brownian, Stream};
 use tweedie_solvers::sde::{LinearSde, Vp};
 use tweedie_solvers::tape::sum;
 
-/// Numbers as the harness reads them.
-macro_rules! bytes {
-    ($list:expr) => {
-        $list.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>()
-    };
-}
-
-/// Compiles a harness and gives it lists; what it prints is numbers.
-fn run(name: &str, defined: &[(&str, usize)], lists: &[Vec<u8>]) -> Vec<f32> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let dir = tempfile::tempdir().unwrap();
-    let program = dir.path().join(name);
-    let mut compiler = Command::new(std::env::var("CC").unwrap_or("cc".into()));
-    compiler.current_dir(root).args(["-std=gnu11", "-O1", "-pthread", "-x", "c", "-Isrc/device"]);
-    compiler.args(defined.iter().map(|(name, value)| format!("-D{name}={value}")));
-    compiler.arg(format!("tests/emulated/{name}.c")).arg("-lm").arg("-o").arg(&program);
-    assert!(compiler.status().unwrap().success());
-    let mut child = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let mut input = child.stdin.take().unwrap();
-    for list in lists {
-        input.write_all(&(list.len() as u64).to_le_bytes()).unwrap();
-        input.write_all(list).unwrap();
-    }
-    drop(input);
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{:?}", output.status);
-    output.stdout.chunks(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
-}
+use run::run;
 
 fn emulated(of: &Trajectory<'_>, tall: usize, x: &Tensor) -> Vec<f32> {
     let weights = of.weights;

@@ -1,7 +1,7 @@
 //! The one place that says "cuda": which device, and the kernels of our own that a card has beside candle's.
 //!
-//! The kernels are C with a few words of CUDA: whole trajectories of a small network in one launch (`trajectory.cu`), and sums and addressed
-//! normals for everything else (`elementwise.cu`). Where there is no card each of them is `None`, and tensors do the same.
+//! The kernels are C with a few words of CUDA: whole trajectories of a small network in one launch (`trajectory.cu`), its updates in
+//! three (`training.cu`), and sums and addressed normals for everything else (`elementwise.cu`). Where there is no card each of them is `None`, and tensors do the same.
 
 #[cfg(feature = "cuda")]
 mod cuda;
@@ -10,6 +10,7 @@ mod cuda;
 mod cuda;
 mod errors;
 pub mod memory;
+mod training;
 mod trajectory;
 
 use std::io::Write;
@@ -19,7 +20,9 @@ use tweedie_solvers::clock::Step;
 use tweedie_solvers::noise::{Brownian, Draw, Noise, Stream};
 use tweedie_solvers::{Key, Result, tape};
 
+pub use cuda::Training;
 pub use errors::explain;
+pub use training::{ROWS, Shape};
 pub use trajectory::{THREADS, Trajectory, Weights, questions};
 
 /// Where tensors live, as users type it.

@@ -65,6 +65,12 @@ impl AdamConfig {
 }
 
 impl Plan {
+    /// What the kernel of a card is told: all but the shrinking, which it finds itself, and the decay of the average.
+    pub(super) fn numbers(&self, decay: f64) -> [f32; 10] {
+        let Self { beta1, beta2, new1, new2, correct1, correct2, epsilon, rate, kept, .. } = *self;
+        [beta1, beta2, new1, new2, correct1, correct2, epsilon, rate, kept, decay as f32]
+    }
+
     /// One weight w with its gradient and moments.
     #[inline(always)]
     pub(super) fn apply(&self, w: &mut f32, gradient: f32, m: &mut f32, v: &mut f32) {

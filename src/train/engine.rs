@@ -1,5 +1,7 @@
 //! What carries the weights of a run: candle's tensors and gradients, which define an update and run on any device, or the packed network of
-//! the CPU, which does the same faster.
+//! the CPU or the kernels of a card, which do the same faster.
+
+mod card;
 
 use candle_core::{Device, Shape, Tensor, Var};
 use tweedie_solvers::lanes::Aligned;
@@ -9,6 +11,7 @@ use tweedie_solvers::{Error, Result};
 use super::{Adam, AdamConfig};
 use crate::device::memory;
 use crate::net::{Fused, Goals, Mlp, MlpConfig};
+use card::Card;
 
 /// Everything that updates change, in the order of [`MlpConfig::layout`].
 #[derive(Debug)]
@@ -61,10 +64,12 @@ pub(super) fn engine(
     // The gradient keeps every layer before and after its activation, and what lies between.
     let row = 4 * (8 * (net.depth + 2) * net.width + 4 * net.embedding);
     memory::check("`train.batch`", batch, row, device)?;
-    Ok(if device.is_cpu() {
-        Box::new(Packed::new(net, frequencies, state, adam)?)
-    } else {
-        Box::new(Plain::new(net, frequencies, state, adam)?)
+    if device.is_cpu() {
+        return Ok(Box::new(Packed::new(net, frequencies, state, adam)?));
+    }
+    Ok(match Card::new(net, frequencies, state, adam, device)? {
+        Some(card) => Box::new(card),
+        None => Box::new(Plain::new(net, frequencies, state, adam)?),
     })
 }
 

@@ -20,12 +20,18 @@ static float shared_room[64 * 1024] __attribute__((aligned(16)));
 #define BARRIER() pthread_barrier_wait(&barrier)
 #define UNROLL
 #define UNROLL2
+#define UNROLL4
 #define __expf expf
 #define __fdividef(a, b) ((a) / (b))
 
 static void sincospi(double x, double *s, double *c) {
     *s = sin(M_PI * x);
     *c = cos(M_PI * x);
+}
+
+static void sincospif(float x, float *s, float *c) {
+    *s = (float)sin(M_PI * x);
+    *c = (float)cos(M_PI * x);
 }
 
 static void call(void);

@@ -1,4 +1,4 @@
-/* src/device/elementwise.cu on a CPU: a sum of three lists, then normals of a stream, to standard output. */
+/* src/device/kernels/elementwise.cu on a CPU: a sum of three lists, then normals of a stream, to standard output. */
 #include "cuda.h"
 #include "elementwise.cu"
 

@@ -1,4 +1,4 @@
-/* src/device/trajectory.cu on a CPU: lists from standard input, the end points to standard output. */
+/* src/device/kernels/trajectory.cu on a CPU: lists from standard input, the end points to standard output. */
 #include "cuda.h"
 #include "trajectory.cu"
 

@@ -4,6 +4,11 @@ use tweedie_solvers::Key;
 use tweedie_solvers::kernel::Kernel;
 
 use super::*;
+use crate::device::{ROWS, Shape};
+
+#[macro_use]
+#[path = "../../../tests/emulated/run.rs"]
+mod emulated;
 
 fn goals(rows: usize, dim: usize) -> Goals {
     let draw = |label: &str, count: usize| -> Vec<f32> {
@@ -115,4 +120,69 @@ fn threads_and_losses() {
     broken.x[7] = f32::NAN;
     assert!(packed.step(&broken, Update { number: 2, rate: 1e-3, decay: 0.5 }).unwrap().is_nan());
     assert_eq!(one.net.values(), packed.net.values());
+}
+
+/// The kernels of a card, run on the CPU (tests/emulated), are the packed engine: the gradient, the loss, and the state after three updates.
+#[test]
+fn the_kernels_of_a_card_agree() {
+    let reference = MlpConfig::reference(2);
+    let shapes = [
+        (MlpConfig { width: 128, depth: 1, ..reference.clone() }, 19),
+        (MlpConfig { dim: 3, width: 37, depth: 2, embedding: 6, ..reference.clone() }, 49),
+        (MlpConfig { dim: 1, width: 30, depth: 0, embedding: 34, ..reference.clone() }, 1),
+        (MlpConfig { dim: 20, width: 16, depth: 1, ..reference }, 70),
+    ];
+    for (net, rows) in shapes {
+        let shape = Shape::new(net.dim, net.width, net.depth, net.embedding).unwrap();
+        let (_, mut packed) = both(&net);
+        let (goals, updates) = (goals(rows, net.dim), 3);
+        let own = |list: &[Tensor]| -> Vec<f32> {
+            let host = list.iter().map(|t| t.flatten_all().unwrap().to_vec1().unwrap());
+            shape.pack(&host.collect::<Vec<_>>())
+        };
+        let state = packed.state().unwrap();
+        let (weights, frequencies) = Mlp::fresh(&net, &Key::root(2), &Device::Cpu).unwrap();
+        let weights = own(&weights);
+        assert_eq!(weights, own(&state.weights));
+        let (update, blocks) = (Update { number: 4, rate: 1e-3, decay: 0.5 }, rows.div_ceil(ROWS));
+        let plan = packed.adam.plan(update.number, update.rate, || 1.0).numbers(update.decay);
+        let (inputs, deltas) = shape.columns();
+        let tiles = shape.tile_list();
+        let n = [rows, shape.count(), tiles.len() / 3, blocks, inputs, deltas, updates];
+        let lists = [
+            bytes!(weights),
+            bytes!(shape.transposed(&weights)),
+            bytes!(own(&state.first)),
+            bytes!(own(&state.second)),
+            bytes!(own(&state.average)),
+            bytes!(frequencies.flatten_all().unwrap().to_vec1::<f32>().unwrap()),
+            bytes!(card::rows(&net, &goals)),
+            bytes!(plan),
+            bytes!([packed.adam.clip]),
+            bytes!(shape.layer_list()),
+            bytes!(tiles),
+            bytes!(n.map(|n| n as u32)),
+        ];
+        let out = emulated::run("training", &shape.defined(), &lists);
+        let mut last = None;
+        for _ in 0..updates {
+            let gradient = packed.gradient(&goals).unwrap();
+            packed.step(&goals, update).unwrap();
+            last = Some(gradient);
+        }
+        let (gradient, loss) = last.unwrap();
+        let unpack = |list: &[f32]| -> Vec<Tensor> {
+            let lists = shape.unpack(list).into_iter().zip(net.layout());
+            lists.map(|(v, (_, shape))| Tensor::from_vec(v, shape, &Device::Cpu).unwrap()).collect()
+        };
+        let (lists, got) = out.split_at(5 * shape.count());
+        let lists: Vec<Vec<Tensor>> = lists.chunks(shape.count()).map(unpack).collect();
+        assert!((f64::from(got[0]) - loss).abs() < 1e-5 * loss.max(1.0), "{net:?}: {} {loss}", got[0]);
+        near(&lists[0], &gradient, 1e-5);
+        let state = packed.state().unwrap();
+        near(&lists[1], &state.weights, 2e-4);
+        near(&lists[2], &state.average, 2e-4);
+        near(&lists[3], &state.first, 1e-5);
+        near(&lists[4], &state.second, 1e-6);
+    }
 }

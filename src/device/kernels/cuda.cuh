@@ -5,3 +5,4 @@
 #define BARRIER __syncthreads
 #define UNROLL _Pragma("unroll")
 #define UNROLL2 _Pragma("unroll 2")
+#define UNROLL4 _Pragma("unroll 4")

@@ -1,10 +1,13 @@
-//! The kernels on a CUDA card: compiled at the first use, loaded once for each device, launched on candle's stream. With `main`, the only file
-//! with `unsafe` in it.
+//! The kernels on a CUDA card: compiled at the first use, loaded once for each device, launched on candle's stream. Beside `main`, the only
+//! place with `unsafe` in it.
 //!
-//! A launch is sound if the kernel reads and writes inside what it is given. Each function below therefore checks all lengths that the kernel's
+//! A launch is sound if the kernel reads and writes inside what it is given. Each function therefore checks all lengths that the kernel's
 //! loops rest on, and hands over slices of candle's and its own making, which cudarc keeps alive and in order until the kernel is done; the
 //! tests run the same kernels on the CPU.
 #![expect(unsafe_code, reason = "kernels are launched")]
+
+mod training;
+mod trajectory;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -16,13 +19,14 @@ use candle_core::op::BackpropOp;
 use candle_core::{CudaDevice, CudaStorage, DType, Device, Shape, Storage, Tensor};
 use tweedie_solvers::{Error, Key, Result};
 
-use super::trajectory::THREADS;
-use super::{Trajectory, Weights};
+pub use training::Training;
+pub(super) use trajectory::trajectory;
 
-const WORDS: &str = include_str!("cuda.cuh");
-const RANDOM: &str = include_str!("random.cuh");
-const ELEMENTWISE: &str = include_str!("elementwise.cu");
-const TRAJECTORY: &str = include_str!("trajectory.cu");
+use super::THREADS;
+
+const WORDS: &str = include_str!("../kernels/cuda.cuh");
+const RANDOM: &str = include_str!("../kernels/random.cuh");
+const ELEMENTWISE: &str = include_str!("../kernels/elementwise.cu");
 
 /// Blocks of a launch that goes over its numbers in strides.
 const BLOCKS: u32 = 4096;
@@ -70,6 +74,31 @@ fn with_numbers<T>(x: &Tensor, then: impl FnOnce(CudaView<'_, f32>) -> Result<T>
 fn tensor(numbers: CudaSlice<f32>, shape: impl Into<Shape>, device: &CudaDevice) -> Tensor {
     let storage = Storage::Cuda(CudaStorage::wrap_cuda_slice(numbers, device.clone()));
     Tensor::from_storage(storage, shape, BackpropOp::none(), false)
+}
+
+/// What the driver says about the card.
+fn card(device: &CudaDevice, what: CUdevice_attribute) -> Result<usize> {
+    let stream = device.cuda_stream();
+    stream.context().attribute(what).map(|n| n as usize).map_err(|e| failed("a question to the driver", e))
+}
+
+/// Bytes of shared memory that a block may have.
+fn shared_memory(device: &CudaDevice) -> Result<usize> {
+    card(device, CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)
+}
+
+/// A launch of blocks that each have some shared memory.
+fn launch_config(function: &CudaFunction, blocks: usize, shared: usize) -> Result<LaunchConfig> {
+    // What needs no asking.
+    if shared > 48 << 10 {
+        let limit = CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+        function.set_attribute(limit, shared as i32).map_err(|e| failed("asking for shared memory", e))?;
+    }
+    Ok(LaunchConfig {
+        grid_dim: (blocks as u32, 1, 1),
+        block_dim: (THREADS as u32, 1, 1),
+        shared_mem_bytes: shared as u32,
+    })
 }
 
 fn strided(count: usize) -> LaunchConfig {
@@ -135,71 +164,6 @@ pub(super) fn normals(
     Ok(Some(tensor(out, (rows, dim), device)))
 }
 
-pub(super) fn trajectory(of: &Trajectory<'_>, x: &Tensor) -> Result<Option<Tensor>> {
-    let Device::Cuda(device) = x.device() else { return Ok(None) };
-    let Weights { dim, width, depth, .. } = *of.weights;
-    let (rows, columns) = x.dims2()?;
-    if x.dtype() != DType::F32 || columns != dim {
-        return Ok(None);
-    }
-    let stream = device.cuda_stream();
-    let ask = |what| stream.context().attribute(what).map_err(|e| failed("a question to the driver", e));
-    let multiprocessors = ask(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)? as usize;
-    let memory = ask(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)? as usize;
-    let Some(tall) = of.tall(rows, multiprocessors, memory) else { return Ok(None) };
-    // What the kernel trusts.
-    let questions = of.scales.len();
-    let (operations, terms) = (of.ops.len() / 4, of.term_slots.len());
-    let known = of.ops.chunks(4).all(|op| {
-        let (from, to) = (op[2] as usize, op[2] as usize + op[3] as usize);
-        (op[1] as usize) < of.slots
-            && match op[0] {
-                0 => to <= terms,
-                1 => from < of.slots && (op[3] as usize) < questions,
-                _ => true,
-            }
-    });
-    let slots = of.term_slots.iter().all(|&slot| (slot as usize) < of.slots) && of.end < of.slots;
-    if !(known && slots && of.term_by.len() == terms && of.e.dims() == [questions, width])
-        || of.weights.list.dims() != [of.weights.count()]
-    {
-        return Err(Error::Solve("a tape or a network that contradicts itself".into()));
-    }
-    let defined = [("WIDTH", width), ("TALL", tall), ("DIM", dim), ("DEPTH", depth)];
-    let function = kernel(device, "trajectory", TRAJECTORY, &defined)?;
-    let shared = of.shared(tall);
-    let limit = CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-    function.set_attribute(limit, shared as i32).map_err(|e| failed("asking for shared memory", e))?;
-    let blocks = rows.div_ceil(of.rows(tall)).clamp(1, multiprocessors.max(1));
-    let scales = device.clone_htod(&of.scales)?;
-    let ops = device.clone_htod(&of.ops)?;
-    // A list of nothing has no place on a card.
-    let term_slots = device.clone_htod(&[&of.term_slots[..], &[0]].concat())?;
-    let term_by = device.clone_htod(&[&of.term_by[..], &[0.0]].concat())?;
-    let key = device.clone_htod(&of.key)?;
-    let launch = |weights: CudaView<'_, f32>, e: CudaView<'_, f32>, start: CudaView<'_, f32>| {
-        let mut x = stream.clone_dtod(&start).map_err(|e| failed("copying the start", e))?;
-        let (operations, rows, end) = (operations as u32, rows as u32, of.end as u32);
-        let mut launch = stream.launch_builder(&function);
-        launch.arg(&weights).arg(&scales).arg(&e).arg(&ops).arg(&operations).arg(&term_slots).arg(&term_by);
-        launch.arg(&key).arg(&of.first).arg(&mut x).arg(&rows).arg(&end);
-        let config = LaunchConfig {
-            grid_dim: (blocks as u32, 1, 1),
-            block_dim: (THREADS as u32, 1, 1),
-            shared_mem_bytes: shared as u32,
-        };
-        // SAFETY: all lists have the lengths that are checked above, x holds rows × dim numbers, and the block has the shared memory that
-        // the kernel divides.
-        unsafe { launch.launch(config) }.map_err(|e| failed("a trajectory", e))?;
-        Ok(x)
-    };
-    let x = x.contiguous()?;
-    let end = with_numbers(&of.weights.list, |weights| {
-        with_numbers(&of.e, |e| with_numbers(&x, |start| launch(weights, e, start)))
-    })?;
-    Ok(end.flatten().flatten().map(|numbers| tensor(numbers, (rows, dim), device)))
-}
-
 /// Bytes of memory that are free on a card.
 pub(super) fn free(device: &Device) -> Option<usize> {
     let Device::Cuda(device) = device else { return None };
@@ -214,16 +178,21 @@ mod tests {
     /// All sources compile, for the cards of several generations; this needs the compiler's library, not a card.
     #[test]
     fn kernels_compile() {
+        let compiled = |name: &str, source: &str, defined: &[(&str, usize)], card| {
+            assert!(compile(name, source, defined, card).unwrap().contains(name));
+        };
         for card in [(7, 5), (8, 0), (9, 0)] {
             for name in ["weighted_sum", "standard_normals"] {
-                assert!(compile(name, ELEMENTWISE, &[], card).unwrap().contains(name));
+                compiled(name, ELEMENTWISE, &[], card);
             }
             for (width, dim, depth) in [(64, 2, 3), (128, 1, 0), (128, 4, 3)] {
                 for tall in 1..=TALLEST {
                     let defined = [("WIDTH", width), ("TALL", tall), ("DIM", dim), ("DEPTH", depth)];
-                    assert!(
-                        compile("trajectory", TRAJECTORY, &defined, card).unwrap().contains("trajectory")
-                    );
+                    compiled("trajectory", trajectory::SOURCE, &defined, card);
+                }
+                let defined = [("WIDTH", 4 * width), ("DIM", 7 * dim), ("DEPTH", depth), ("EMBEDDING", 34)];
+                for name in training::KERNELS {
+                    compiled(name, training::SOURCE, &defined, card);
                 }
             }
         }
