@@ -28,7 +28,9 @@ pub(super) fn piece(couples: bool, count: usize, row: usize, device: &Device) ->
     if couples {
         device::memory::check("the batch of a method that couples its samples", count, row, device)?;
     }
-    let most = if device.is_cpu() { PIECE } else { count.min(device::memory::fitting(row, device)).max(1) };
+    // Other threads draw on the same card.
+    let share = row * rayon::current_num_threads();
+    let most = if device.is_cpu() { PIECE } else { count.min(device::memory::fitting(share, device)).max(1) };
     Ok(if couples { count } else { most })
 }
 

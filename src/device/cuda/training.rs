@@ -1,5 +1,6 @@
 //! Updates of a network.
 
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use candle_core::cuda::cudarc::driver::{CudaFunction, CudaSlice, PushKernelArg};
@@ -40,6 +41,12 @@ struct Room {
     inputs: CudaSlice<f32>,
     deltas: CudaSlice<f32>,
     losses: CudaSlice<f64>,
+}
+
+impl fmt::Debug for Training {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Training").field("shape", &self.shape).finish_non_exhaustive()
+    }
 }
 
 impl Training {

@@ -1,7 +1,5 @@
 //! The engine of a CUDA card: an update is three launches, and nothing but the loss comes back.
 
-use std::fmt;
-
 use candle_core::{Device, Tensor};
 use tweedie_solvers::Result;
 
@@ -23,18 +21,13 @@ pub(super) fn rows(net: &MlpConfig, goals: &Goals) -> Vec<f32> {
 }
 
 /// Weights, moments and average, on the card.
+#[derive(Debug)]
 pub(super) struct Card {
     net: MlpConfig,
     shape: Shape,
     on: Training,
     adam: AdamConfig,
     device: Device,
-}
-
-impl fmt::Debug for Card {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Card").field("shape", &self.shape).finish_non_exhaustive()
-    }
 }
 
 impl Card {

@@ -24,21 +24,25 @@ fn goals(rows: usize, dim: usize) -> Goals {
     }
 }
 
-fn both(net: &MlpConfig) -> (Plain, Packed) {
-    both_on(net, &Device::Cpu)
+fn packed(net: &MlpConfig) -> Packed {
+    let (state, frequencies) = fresh(net, &Device::Cpu);
+    Packed::new(net, &frequencies, &state, ADAM).unwrap()
 }
 
-/// Tensors of the device, and packed on the CPU.
-fn both_on(net: &MlpConfig, device: &Device) -> (Plain, Packed) {
-    let fresh = |device: &Device| {
-        let (weights, frequencies) = Mlp::fresh(net, &Key::root(2), device).unwrap();
-        (State::fresh(weights).unwrap(), frequencies)
-    };
-    let adam = AdamConfig { clip: 0.5, weight_decay: 0.01, ..AdamConfig::default() };
-    let (state, frequencies) = fresh(device);
-    let plain = Plain::new(net, &frequencies, &state, adam).unwrap();
-    let (state, frequencies) = fresh(&Device::Cpu);
-    (plain, Packed::new(net, &frequencies, &state, adam).unwrap())
+const ADAM: AdamConfig =
+    AdamConfig { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01, clip: 0.5 };
+
+fn fresh(net: &MlpConfig, device: &Device) -> (State, Tensor) {
+    let (weights, frequencies) = Mlp::fresh(net, &Key::root(2), device).unwrap();
+    (State::fresh(weights).unwrap(), frequencies)
+}
+
+/// Tensors of a device, and what is fast there.
+fn engines(net: &MlpConfig, device: &Device, batch: usize) -> [Box<dyn Engine>; 2] {
+    let (state, frequencies) = fresh(net, device);
+    let plain = Plain::new(net, &frequencies, &state, ADAM).unwrap();
+    let (state, frequencies) = fresh(net, device);
+    [Box::new(plain), engine(net, &frequencies, &state, ADAM, batch, device).unwrap()]
 }
 
 fn near(a: &[Tensor], b: &[Tensor], within: f32) {
@@ -68,15 +72,16 @@ fn gradients_agree() {
         // Products of a card add up in another order.
         let within = if device.is_cpu() { 1e-5 } else { 1e-4 };
         for (net, rows) in shapes() {
-            let (plain, packed) = both_on(&net, &device);
             let goals = goals(rows, net.dim);
-            let ((a, loss_a), (b, loss_b)) =
-                (plain.gradient(&goals).unwrap(), packed.gradient(&goals).unwrap());
-            assert!(
-                (loss_a - loss_b).abs() < f64::from(within) * loss_a.max(1.0),
-                "{device:?}: {loss_a} {loss_b}"
-            );
-            near(&a, &b, within);
+            let (want, loss) = packed(&net).gradient(&goals).unwrap();
+            for engine in engines(&net, &device, rows) {
+                let (gradient, found) = engine.gradient(&goals).unwrap();
+                assert!(
+                    (found - loss).abs() < f64::from(within) * loss.max(1.0),
+                    "{engine:?}: {found} {loss}"
+                );
+                near(&gradient, &want, within);
+            }
         }
     }
 }
@@ -84,18 +89,26 @@ fn gradients_agree() {
 /// Five updates leave the same state; Adam divides by roots of gradients, so that those near 0 may differ by a step.
 #[test]
 fn updates_agree() {
-    for (net, rows) in shapes() {
-        let (mut plain, mut packed) = both(&net);
-        for number in 1..=5 {
-            let (goals, update) = (goals(rows, net.dim), Update { number, rate: 1e-3, decay: 0.5 });
-            let (a, b) = (plain.step(&goals, update).unwrap(), packed.step(&goals, update).unwrap());
-            assert!((a - b).abs() < 1e-4 * a.max(1.0), "{number} {net:?}: {a} {b}");
+    for device in crate::device::present() {
+        for (net, rows) in shapes() {
+            let (mut packed, mut engines) = (packed(&net), engines(&net, &device, rows));
+            for number in 1..=5 {
+                let (goals, update) = (goals(rows, net.dim), Update { number, rate: 1e-3, decay: 0.5 });
+                let want = packed.step(&goals, update).unwrap();
+                for engine in &mut engines {
+                    let loss = engine.step(&goals, update).unwrap();
+                    assert!((loss - want).abs() < 1e-4 * want.max(1.0), "{number} {engine:?}: {loss} {want}");
+                }
+            }
+            let want = packed.state().unwrap();
+            for engine in engines {
+                let got = engine.state().unwrap();
+                near(&got.weights, &want.weights, 2e-4);
+                near(&got.average, &want.average, 2e-4);
+                near(&got.first, &want.first, 1e-5);
+                near(&got.second, &want.second, 1e-6);
+            }
         }
-        let (a, b) = (plain.state().unwrap(), packed.state().unwrap());
-        near(&a.weights, &b.weights, 2e-4);
-        near(&a.average, &b.average, 2e-4);
-        near(&a.first, &b.first, 1e-5);
-        near(&a.second, &b.second, 1e-6);
     }
 }
 
@@ -106,7 +119,7 @@ fn threads_and_losses() {
     let pool = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
     let train = |threads| {
         pool(threads).install(|| {
-            let (_, mut packed) = both(&net);
+            let mut packed = packed(&net);
             let update = Update { number: 1, rate: 1e-3, decay: 0.5 };
             packed.step(&goals(rows, 2), update).unwrap();
             packed
@@ -134,36 +147,36 @@ fn the_kernels_of_a_card_agree() {
     ];
     for (net, rows) in shapes {
         let shape = Shape::new(net.dim, net.width, net.depth, net.embedding).unwrap();
-        let (_, mut packed) = both(&net);
+        let mut packed = packed(&net);
         let (goals, updates) = (goals(rows, net.dim), 3);
         let own = |list: &[Tensor]| -> Vec<f32> {
             let host = list.iter().map(|t| t.flatten_all().unwrap().to_vec1().unwrap());
             shape.pack(&host.collect::<Vec<_>>())
         };
         let state = packed.state().unwrap();
-        let (weights, frequencies) = Mlp::fresh(&net, &Key::root(2), &Device::Cpu).unwrap();
-        let weights = own(&weights);
-        assert_eq!(weights, own(&state.weights));
+        let (weights, frequencies) = (own(&state.weights), fresh(&net, &Device::Cpu).1);
         let (update, blocks) = (Update { number: 4, rate: 1e-3, decay: 0.5 }, rows.div_ceil(ROWS));
-        let plan = packed.adam.plan(update.number, update.rate, || 1.0).numbers(update.decay);
+        let plan = ADAM.plan(update.number, update.rate, || 1.0).numbers(update.decay);
         let (inputs, deltas) = shape.columns();
         let tiles = shape.tile_list();
         let n = [rows, shape.count(), tiles.len() / 3, blocks, inputs, deltas, updates];
-        let lists = [
-            bytes!(weights),
-            bytes!(shape.transposed(&weights)),
-            bytes!(own(&state.first)),
-            bytes!(own(&state.second)),
-            bytes!(own(&state.average)),
-            bytes!(frequencies.flatten_all().unwrap().to_vec1::<f32>().unwrap()),
-            bytes!(card::rows(&net, &goals)),
-            bytes!(plan),
-            bytes!([packed.adam.clip]),
-            bytes!(shape.layer_list()),
-            bytes!(tiles),
-            bytes!(n.map(|n| n as u32)),
-        ];
-        let out = emulated::run("training", &shape.defined(), &lists);
+        let told = |goals: &Goals| {
+            [
+                bytes!(weights),
+                bytes!(shape.transposed(&weights)),
+                bytes!(own(&state.first)),
+                bytes!(own(&state.second)),
+                bytes!(own(&state.average)),
+                bytes!(frequencies.flatten_all().unwrap().to_vec1::<f32>().unwrap()),
+                bytes!(card::rows(&net, goals)),
+                bytes!(plan),
+                bytes!([ADAM.clip]),
+                bytes!(shape.layer_list()),
+                bytes!(tiles),
+                bytes!(n.map(|n| n as u32)),
+            ]
+        };
+        let out = emulated::run("training", &shape.defined(), &told(&goals));
         let mut last = None;
         for _ in 0..updates {
             let gradient = packed.gradient(&goals).unwrap();
@@ -184,5 +197,12 @@ fn the_kernels_of_a_card_agree() {
         near(&lists[2], &state.average, 2e-4);
         near(&lists[3], &state.first, 1e-5);
         near(&lists[4], &state.second, 1e-6);
+        // A loss that is not finite changes nothing.
+        let mut broken = goals;
+        broken.goal[0] = f32::NAN;
+        let out = emulated::run("training", &shape.defined(), &told(&broken));
+        let count = shape.count();
+        assert_eq!(&out[count..2 * count], &weights);
+        assert!(out[5 * count].is_nan() && out[3 * count..5 * count].iter().all(|m| *m == 0.0));
     }
 }
