@@ -11,12 +11,13 @@ use tweedie::net::{Mlp, MlpConfig, Resident};
 use tweedie::recipe::{Section, named};
 use tweedie::registry::METHODS;
 use tweedie_solvers::Key;
+use tweedie_solvers::clock::Step;
 use tweedie_solvers::dynamics::Problem;
 use tweedie_solvers::grid::UniformLogSnr;
 use tweedie_solvers::integrate::{Finish, Sampler, sampling_grid};
-use tweedie_solvers::noise::{self, Brownian, Stream};
+use tweedie_solvers::noise::{self, Brownian, Draw, Stream};
 use tweedie_solvers::sde::{LinearSde, Vp};
-use tweedie_solvers::tape::sum;
+use tweedie_solvers::tape::{Op, sum};
 
 use run::run;
 
@@ -45,7 +46,7 @@ fn emulated(of: &Trajectory<'_>, tall: usize, x: &Tensor) -> Vec<f32> {
 /// take at once, and methods with noise, with memory, with several questions in a step.
 #[test]
 fn trajectories_are_their_tapes() {
-    let reference = MlpConfig::reference(2);
+    let reference = MlpConfig { sigma_data: 0.5, ..MlpConfig::reference(2) };
     let nets = [
         (MlpConfig { width: 64, depth: 2, ..reference.clone() }, 1),
         (MlpConfig { dim: 3, width: 37, depth: 1, embedding: 6, ..reference.clone() }, 3),
@@ -62,7 +63,12 @@ fn trajectories_are_their_tapes() {
         let grid = sampling_grid(&sde, &UniformLogSnr, &*method, 4).unwrap();
         let problem = Problem { sde: &sde, model: &net };
         let sampler = Sampler { problem, method: &*method, grid: &grid, finish: Finish::Denoise };
-        let tape = sampler.record().unwrap().unwrap();
+        let mut tape = sampler.record().unwrap().unwrap();
+        // A step so late that its address needs more than 32 bits.
+        let step = Step { index: 700, of: 701, from: 0.0, to: 0.0 };
+        tape.ops.push(Op::Normal { step, draw: Draw::Increment, into: tape.slots });
+        tape.ops.push(Op::Sum { terms: vec![(tape.end, 1.0), (tape.slots, 0.5)], into: tape.end });
+        tape.slots += 1;
         let stream = Stream::new(&key, 5);
         let played = resident.trajectory(&tape, &stream).unwrap().unwrap();
         let rows = 2 * played.rows(tall) + 3;
@@ -111,7 +117,8 @@ fn only_what_fits_is_launched() {
 #[test]
 fn normals_and_sums_are_the_hosts() {
     let (key, rows) = (Key::root(21), 300);
-    for (dim, address, first) in [(2, 7u64 << 24 | 0x80_0000, 3u64), (3, 1 << 40, 5_000_000_001), (1, 0, 0)] {
+    for (dim, address, first) in [(2, 7u64 << 24 | 0x80_0000, 3u64), (3, 1 << 40, 50_000_000_001), (1, 0, 0)]
+    {
         let list = |label: &str, count: usize| -> Vec<f32> {
             key.branch(label).normals(0, 0, count, 1).into_iter().map(|z| z as f32).collect()
         };
