@@ -18,5 +18,11 @@ use tweedie_solvers::model::ScoreModel;
 /// # Errors
 /// If its weights cannot be read, or packed.
 pub fn frozen(net: Mlp, device: &Device) -> Result<Box<dyn ScoreModel>> {
-    Ok(if device.is_cpu() { Box::new(Fused::new(&net)?) } else { Box::new(Resident::new(net, device)?) })
+    if device.is_cpu() {
+        return Ok(Box::new(Fused::new(&net)?));
+    }
+    let net = Resident::new(net, device)?;
+    // Other threads, whose streams do not wait for this one's, are going to read the weights.
+    device.synchronize()?;
+    Ok(Box::new(net))
 }
