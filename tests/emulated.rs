@@ -6,44 +6,102 @@
 mod run;
 
 use candle_core::{DType, Device, Tensor};
-use tweedie::device::Trajectory;
+use tweedie::device::{MixtureTrajectory, Program, THREADS, Trajectory};
 use tweedie::net::{Mlp, MlpConfig, Resident};
 use tweedie::recipe::{Section, named};
 use tweedie::registry::METHODS;
 use tweedie_solvers::Key;
 use tweedie_solvers::clock::Step;
 use tweedie_solvers::dynamics::Problem;
+use tweedie_solvers::exact::{KernelSum, Level, Mixture};
 use tweedie_solvers::grid::UniformLogSnr;
 use tweedie_solvers::integrate::{Finish, Sampler, sampling_grid};
-use tweedie_solvers::noise::{self, Brownian, Draw, Stream};
-use tweedie_solvers::sde::{LinearSde, Vp};
-use tweedie_solvers::tape::{Op, sum};
+use tweedie_solvers::model::ScoreModel;
+use tweedie_solvers::noise::{self, Draw, Stream};
+use tweedie_solvers::sde::Vp;
+use tweedie_solvers::tape::{Op, Tape, sum};
 
 use run::run;
 
-fn emulated(of: &Trajectory<'_>, tall: usize, x: &Tensor) -> Vec<f32> {
-    let weights = of.weights;
-    let list = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-    let defined = [("WIDTH", weights.width), ("TALL", tall), ("DIM", weights.dim), ("DEPTH", weights.depth)];
-    let n = [of.ops.len() as u32 / 4, x.dim(0).unwrap() as u32, of.end as u32, 2];
-    let (packed, e, x) = (list(&weights.list), list(&of.e), list(x));
-    let lists = [
-        bytes!(packed),
-        bytes!(of.scales),
-        bytes!(e),
-        bytes!(of.ops),
-        bytes!(of.term_slots),
-        bytes!(of.term_by),
-        bytes!(of.key),
-        bytes!([of.first]),
-        bytes!(x),
-        bytes!(n),
-    ];
-    run("trajectory", &defined, &lists)
+fn list(t: &Tensor) -> Vec<f32> {
+    t.flatten_all().unwrap().to_vec1().unwrap()
 }
 
-/// Whole trajectories against the same tape on tensors, for networks that fill the kernel and ones that do not, more rows than two blocks
-/// take at once, and methods with noise, with memory, with several questions in a step.
+/// The lists of tapes and points that all kernels have, for tiles of `tile` rows on two blocks.
+fn tapes(program: &Program, tile: usize, x: &Tensor) -> [Vec<u8>; 6] {
+    assert!(program.holds());
+    let (runs, tiles) = program.run_list(tile);
+    let n = [tiles, 2, x.dim(0).unwrap() as u32];
+    [
+        bytes!(program.ops),
+        bytes!(program.term_slots),
+        bytes!(program.term_by),
+        bytes!(runs),
+        bytes!(list(x)),
+        bytes!(n),
+    ]
+}
+
+fn emulated(of: &Trajectory<'_>, tall: usize, x: &Tensor) -> Vec<f32> {
+    let weights = of.weights;
+    let defined = [("WIDTH", weights.width), ("TALL", tall), ("DIM", weights.dim), ("DEPTH", weights.depth)];
+    let own = [bytes!(list(&weights.list)), bytes!(of.scales), bytes!(list(&of.e))];
+    run(
+        "trajectory",
+        &defined,
+        &own.into_iter().chain(tapes(&of.program, of.rows(tall), x)).collect::<Vec<_>>(),
+    )
+}
+
+fn emulated_mixture(of: &MixtureTrajectory, x: &Tensor) -> Vec<f32> {
+    let own = [bytes!(of.axes), bytes!(of.components), bytes!(of.starts), bytes!(of.sigmas)];
+    run("mixture", &of.defined(), &own.into_iter().chain(tapes(&of.program, THREADS, x)).collect::<Vec<_>>())
+}
+
+/// A method's steps around a model under VP, and a last normal so late that its address needs more than 32 bits.
+fn recorded(model: &dyn ScoreModel, name: &str, steps: usize) -> Tape {
+    let sde = Vp::default();
+    let method = METHODS.build(&Section::new("test", "method", named(name))).unwrap();
+    let grid = sampling_grid(&sde, &UniformLogSnr, &*method, steps).unwrap();
+    let problem = Problem { sde: &sde, model };
+    let sampler = Sampler { problem, method: &*method, grid: &grid, finish: Finish::Denoise };
+    let mut tape = sampler.record().unwrap().unwrap();
+    if tape.draws() {
+        let step = Step { index: 700, of: 701, from: 0.0, to: 0.0 };
+        tape.ops.push(Op::Normal { step, draw: Draw::Increment, into: tape.slots });
+        tape.ops.push(Op::Sum { terms: vec![(tape.end, 1.0), (tape.slots, 0.5)], into: tape.end });
+        tape.slots += 1;
+    }
+    tape
+}
+
+/// The runs of a launch and its points, and the ends of the same tapes on tensors: two seeds of one tape, and a longer one that asks for no
+/// normals. Each has more rows than two blocks take at once, and not as many as whole tiles hold.
+fn runs(model: &dyn ScoreModel, name: &str, tile: usize, check: impl Fn(Program, &Tensor) -> Vec<f32>) {
+    let tapes = [recorded(model, name, 4), recorded(model, "heun", 5)];
+    let streams = [Stream::new(&Key::root(3), 5), Stream::new(&Key::root(4), (1 << 32) - 7)];
+    let runs = [
+        (&tapes[0], Some(&streams[0]), 2 * tile + 3),
+        (&tapes[0], Some(&streams[1]), tile),
+        (&tapes[1], None, 3 * tile - 1),
+    ];
+    let rows: usize = runs.iter().map(|(.., rows)| rows).sum();
+    let x = noise::prior(&Key::root(3), 1.0, (5, rows, model.dim()), (&Device::Cpu, DType::F32)).unwrap();
+    let got = check(Program::new(&runs).unwrap(), &x);
+    let (mut want, mut row) = (Vec::new(), 0);
+    for (tape, stream, rows) in runs {
+        let own = x.narrow(0, row, rows).unwrap();
+        want.extend(list(&tape.play(model, &own, stream.unwrap_or(&streams[0]), sum).unwrap()));
+        row += rows;
+    }
+    assert_eq!(got.len(), want.len());
+    for (i, (got, want)) in got.into_iter().zip(want).enumerate() {
+        assert!((got - want).abs() < 1e-4 * (1.0 + want.abs()), "{name}, number {i}: {got} {want}");
+    }
+}
+
+/// Whole trajectories against the same tapes on tensors, for networks that fill the kernel and ones that do not, and methods with noise,
+/// with memory, with several questions in a step.
 #[test]
 fn trajectories_are_their_tapes() {
     let reference = MlpConfig { sigma_data: 0.5, ..MlpConfig::reference(2) };
@@ -58,30 +116,52 @@ fn trajectories_are_their_tapes() {
         let (weights, frequencies) = Mlp::fresh(&config, &Key::root(8), &Device::Cpu).unwrap();
         let net = Mlp::new(config.clone(), &weights, &frequencies).unwrap();
         let resident = Resident::new(net.clone(), &Device::Cpu).unwrap();
-        let (sde, key) = (Vp::default(), Key::root(3));
-        let method = METHODS.build(&Section::new("test", "method", named(name))).unwrap();
-        let grid = sampling_grid(&sde, &UniformLogSnr, &*method, 4).unwrap();
-        let problem = Problem { sde: &sde, model: &net };
-        let sampler = Sampler { problem, method: &*method, grid: &grid, finish: Finish::Denoise };
-        let mut tape = sampler.record().unwrap().unwrap();
-        // A step so late that its address needs more than 32 bits.
-        let step = Step { index: 700, of: 701, from: 0.0, to: 0.0 };
-        tape.ops.push(Op::Normal { step, draw: Draw::Increment, into: tape.slots });
-        tape.ops.push(Op::Sum { terms: vec![(tape.end, 1.0), (tape.slots, 0.5)], into: tape.end });
-        tape.slots += 1;
-        let stream = Stream::new(&key, 5);
-        let played = resident.trajectory(&tape, &stream).unwrap().unwrap();
-        let rows = 2 * played.rows(tall) + 3;
-        let on = (&Device::Cpu, DType::F32);
-        let x = noise::prior(&key, sde.kernel(grid.first()).sigma, (5, rows, config.dim), on).unwrap();
-        let want = tape.play(&net, &x, &stream, sum).unwrap().flatten_all().unwrap();
-        let got = emulated(&played, tall, &x);
-        let want = want.to_vec1::<f32>().unwrap();
-        assert_eq!(got.len(), want.len());
-        for (got, want) in got.into_iter().zip(want) {
-            assert!((got - want).abs() < 2e-5 * (1.0 + want.abs()), "{name}: {got} {want}");
-        }
+        let of = |program| resident.trajectory(program).unwrap().unwrap();
+        let tile = of(Program::new(&[(&recorded(&net, "heun", 1), None, 1)]).unwrap()).rows(tall);
+        runs(&net, name, tile, |program, x| emulated(&of(program), tall, x));
     }
+}
+
+/// The same around exact scores: Gaussians with axes and without, in one to three dimensions, and points by levels.
+#[test]
+fn mixtures_are_their_tapes() {
+    let isotropic = Mixture::isotropic(vec![0.5, 0.5], vec![vec![-1.0], vec![1.2]], 0.3).unwrap();
+    let covs = [
+        vec![vec![0.3, 0.1, 0.0], vec![0.1, 0.2, 0.05], vec![0.0, 0.05, 0.4]],
+        vec![vec![0.1, 0.0, 0.0], vec![0.0, 0.3, 0.0], vec![0.0, 0.0, 0.2]],
+    ];
+    let means = vec![vec![-1.0, 0.3, 0.5], vec![1.2, 0.0, -0.4]];
+    let turned = Mixture::new(vec![0.3, 0.7], means, &covs).unwrap();
+    let level = |from: f64, points: &[f64]| Level {
+        from,
+        points: points.to_vec(),
+        weights: (1..=points.len() / 2).map(|w| w as f64).collect(),
+    };
+    let levels = vec![level(0.0, &[-1.0, 0.3, 0.9, 0.2, 0.1, 1.4]), level(0.5, &[-0.9, 0.3, 0.6, 0.7])];
+    let points = KernelSum::new(2, 0.2, levels).unwrap();
+    let models: [(&dyn ScoreModel, &str); 3] =
+        [(&isotropic, "euler-maruyama"), (&turned, "heun"), (&points, "dpmpp-2m-sde")];
+    for (model, name) in models {
+        let of = |program| MixtureTrajectory::new(model, program).unwrap();
+        runs(model, name, THREADS, |program, x| emulated_mixture(&of(program), x));
+    }
+}
+
+/// A run's tiles go to the blocks in turns, the longest runs first; the time of a launch is that of the first block.
+#[test]
+fn tiles_are_spread() {
+    let mixture = Mixture::isotropic(vec![1.0], vec![vec![0.0]], 0.3).unwrap();
+    let tapes = [recorded(&mixture, "heun", 2), recorded(&mixture, "heun", 9)];
+    let lengths = tapes.each_ref().map(|tape| tape.ops.len());
+    let program = Program::new(&[(&tapes[0], None, 25), (&tapes[1], None, 31)]).unwrap();
+    // Four tiles of the second run, then three of the first, for three blocks: the first block's are numbers 0, 3 and 6.
+    let (list, tiles) = program.run_list(10);
+    let firsts: Vec<[u32; 5]> = list.chunks(16).map(|run| run[..5].try_into().unwrap()).collect();
+    let [short, long] = lengths.map(|n| n as u32);
+    assert_eq!((firsts, tiles), (vec![[0, 25, 31, short, long], [4, 0, 25, 0, short], [7; 5]], 7));
+    assert_eq!(program.busiest(10, 3), 2 * lengths[1] + lengths[0]);
+    assert_eq!(program.busiest(10, 7), lengths[1]);
+    assert_eq!(program.busiest(100, 1), lengths[1] + lengths[0]);
 }
 
 /// What does not fit is not launched: wide networks, many coordinates, noise that is no stream, blocks beyond the shared memory.
@@ -91,19 +171,10 @@ fn only_what_fits_is_launched() {
         let (weights, frequencies) = Mlp::fresh(&config, &Key::root(8), &Device::Cpu).unwrap();
         let net = Mlp::new(config, &weights, &frequencies).unwrap();
         let resident = Resident::new(net.clone(), &Device::Cpu).unwrap();
-        let (sde, key) = (Vp::default(), Key::root(3));
-        let method = METHODS.build(&Section::new("test", "method", named("euler-maruyama"))).unwrap();
-        let grid = sampling_grid(&sde, &UniformLogSnr, &*method, 4).unwrap();
-        let problem = Problem { sde: &sde, model: &net };
-        let sampler = Sampler { problem, method: &*method, grid: &grid, finish: Finish::Stop };
-        let tape = sampler.record().unwrap().unwrap();
-        let played = if brownian {
-            resident.trajectory(&tape, &Brownian::new(&key, 0, 1.0))
-        } else {
-            resident.trajectory(&tape, &Stream::new(&key, 0))
-        };
+        let (tape, stream) = (recorded(&net, "euler-maruyama", 4), Stream::new(&Key::root(3), 0));
+        let program = Program::new(&[(&tape, Some(&stream).filter(|_| !brownian), 10_000)])?;
         // Multiprocessors and bytes of an H100.
-        played.unwrap().and_then(|t| t.tall(10_000, 132, 232_448))
+        resident.trajectory(program).unwrap()?.tall(132, 232_448)
     };
     let reference = MlpConfig::reference(2);
     assert!(fits(reference.clone(), false).is_some());

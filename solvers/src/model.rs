@@ -49,10 +49,27 @@ pub trait ScoreModel: Send + Sync {
         16 * self.dim()
     }
 
+    /// The noised law at a kernel as a list of Gaussians, if it is one and the model predicts the noise.
+    fn components(&self, at: Kernel) -> Option<Components> {
+        let _ = at;
+        None
+    }
+
     /// The model itself, for what knows a faster way through one of its kind; wrappers and most models say nothing.
     fn as_any(&self) -> Option<&dyn Any> {
         None
     }
+}
+
+/// A mixture of Gaussians Σ w N(μ, C) at a kernel, in f32: ε̂ = σ Σ r C⁻¹ (x − μ) with responsibilities r.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Components {
+    /// σ of the kernel.
+    pub sigma: f32,
+    /// The axes Q of each Gaussian, D × D row-major with axes in columns, the same at every kernel; `None` where all are the identity.
+    pub axes: Option<Vec<f32>>,
+    /// For each Gaussian D numbers Qᵀμ, D numbers 1/C in its axes, and log w − ½ log det C but for a constant.
+    pub numbers: Vec<f32>,
 }
 
 /// What a model said about x, with what is needed to read it as any other quantity.

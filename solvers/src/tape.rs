@@ -117,6 +117,11 @@ impl Tape {
         Self { ops, slots, end: place[end], evals }
     }
 
+    /// Whether it asks for normals.
+    pub fn draws(&self) -> bool {
+        self.ops.iter().any(|op| matches!(op, Op::Normal { .. }))
+    }
+
     /// The end for points x (B, D), with tensors. `sum` is [`sum`], or does the same faster.
     ///
     /// # Errors

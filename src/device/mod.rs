@@ -1,7 +1,8 @@
 //! The one place that says "cuda": which device, and the kernels of our own that a card has beside candle's.
 //!
-//! The kernels are C with a few words of CUDA: whole trajectories of a small network in one launch (`trajectory.cu`), its updates in
-//! three (`training.cu`), and sums and addressed normals for everything else (`elementwise.cu`). Where there is no card each of them is `None`, and tensors do the same.
+//! The kernels are C with a few words of CUDA: whole trajectories around a small network or an exact score in one launch (`trajectory.cu`,
+//! `mixture.cu`), a network's updates in three (`training.cu`), and sums and addressed normals for everything else (`elementwise.cu`). Where
+//! there is no card each of them is `None`, and tensors do the same.
 
 #[cfg(feature = "cuda")]
 mod cuda;
@@ -23,7 +24,7 @@ use tweedie_solvers::{Key, Result, tape};
 pub use cuda::Training;
 pub use errors::explain;
 pub use training::{ROWS, Shape};
-pub use trajectory::{THREADS, Trajectory, Weights, questions};
+pub use trajectory::{MixtureTrajectory, Program, Run, THREADS, Trajectory, Weights};
 
 /// Where tensors live, as users type it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,12 +105,20 @@ pub fn sum(terms: &[(&Tensor, f64)]) -> Result<Tensor> {
     cuda::sum(terms)?.map_or_else(|| tape::sum(terms), Ok)
 }
 
-/// The points that `trajectory` leads x (B, D) to, in one launch; `None` where there is no kernel for them.
+/// The points that trajectories lead x (B, D) to, in one launch; `None` where there is no kernel for them.
 ///
 /// # Errors
 /// If the launch fails.
 pub fn play(trajectory: &Trajectory<'_>, x: &Tensor) -> Result<Option<Tensor>> {
     cuda::trajectory(trajectory, x)
+}
+
+/// The same around an exact score.
+///
+/// # Errors
+/// If the launch fails.
+pub fn play_mixture(trajectory: &MixtureTrajectory, x: &Tensor) -> Result<Option<Tensor>> {
+    cuda::mixture(trajectory, x)
 }
 
 /// Standard normals of a key, made on the device in f32 where there is a kernel: rows `first …` of the stream at `address`, (rows, dim).

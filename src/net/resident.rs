@@ -6,11 +6,9 @@ use candle_core::{Device, Tensor};
 use tweedie_solvers::Result;
 use tweedie_solvers::kernel::{Kernel, Target};
 use tweedie_solvers::model::ScoreModel;
-use tweedie_solvers::noise::Noise;
-use tweedie_solvers::tape::Tape;
 
 use super::Mlp;
-use crate::device::{Trajectory, Weights, questions};
+use crate::device::{Program, Trajectory, Weights};
 
 /// A network as tensors, and packed for trajectories if it is small enough.
 #[derive(Clone, Debug)]
@@ -55,20 +53,18 @@ impl Resident {
         Ok(Self { weights: Some(Weights { dim, width, depth, list }), net })
     }
 
-    /// A whole run as one launch; `None` if the network is too large for that, or the noise is no stream.
+    /// A whole run as one launch; `None` if the network is too large for that, or is never asked.
     ///
     /// # Errors
     /// If a tensor operation fails.
-    pub fn trajectory(&self, tape: &Tape, noise: &dyn Noise) -> Result<Option<Trajectory<'_>>> {
-        let Some(weights) = &self.weights else { return Ok(None) };
-        let asked = questions(tape);
-        if asked.is_empty() {
+    pub fn trajectory(&self, program: Program) -> Result<Option<Trajectory<'_>>> {
+        let Some(weights) = self.weights.as_ref().filter(|_| !program.questions.is_empty()) else {
             return Ok(None);
-        }
-        let e = self.net.embed(&asked)?;
+        };
+        let e = self.net.embed(&program.questions)?;
         let e = e.pad_with_zeros(1, 0, weights.width - e.dim(1)?)?.contiguous()?;
-        let scales = asked.iter().map(|&k| self.net.inverse_deviation(k) as f32).collect();
-        Trajectory::new(weights, (e, scales), tape, noise.stream())
+        let scales = program.questions.iter().map(|&k| self.net.inverse_deviation(k) as f32).collect();
+        Ok(Some(Trajectory { program, weights, e, scales }))
     }
 }
 

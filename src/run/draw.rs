@@ -15,7 +15,7 @@ use tweedie_solvers::sde::Use;
 use tweedie_solvers::tape::Tape;
 use tweedie_solvers::{Key, Result};
 
-use crate::device;
+use crate::device::{self, MixtureTrajectory, Program, Run};
 use crate::net::Resident;
 use crate::points::Points;
 
@@ -58,6 +58,32 @@ pub struct Target<'a> {
     pub driver: Driver,
 }
 
+impl Target<'_> {
+    pub(super) fn sampler(&self) -> Sampler<'_> {
+        Sampler { problem: self.problem, method: self.method, grid: self.grid, finish: self.finish }
+    }
+
+    /// The end of the time that noise is made for.
+    pub(super) fn end(&self) -> f64 {
+        self.problem.sde.span(Use::Sampling).end.max(self.grid.first())
+    }
+}
+
+/// Rows first … of the prior's samples, (rows, D).
+pub(super) fn start(
+    target: &Target<'_>,
+    key: &Key,
+    (first, rows): (u64, usize),
+    on: (&Device, DType),
+) -> Result<Tensor> {
+    let sigma = target.problem.sde.kernel(target.grid.first()).sigma;
+    let shape = (first, rows, target.problem.model.dim());
+    match device::normals(&key.branch("prior"), 0, shape, on)? {
+        Some(z) => Ok((z * sigma)?),
+        None => noise::prior(key, sigma, shape, on),
+    }
+}
+
 /// Samples, with what they cost and what became of them.
 #[derive(Clone, Debug)]
 pub struct Drawn {
@@ -80,10 +106,8 @@ pub fn draw(
     from: Option<&Points>,
     on: (&Device, DType),
 ) -> Result<Drawn> {
-    let Target { problem, method, grid, finish, driver } = target;
-    let end = problem.sde.span(Use::Sampling).end.max(grid.first());
-    let sampler = Sampler { problem, method, grid, finish };
-    let (dim, sigma) = (problem.model.dim(), problem.sde.kernel(grid.first()).sigma);
+    let Target { problem, method, grid, driver, .. } = target;
+    let (sampler, dim) = (target.sampler(), problem.model.dim());
     // On a card a run is bound by launches: a tape has few.
     let tape = if on.0.is_cuda() { sampler.record()? } else { None };
     let row = on.1.size_in_bytes() * (problem.model.room() + 16 * dim);
@@ -91,22 +115,14 @@ pub fn draw(
     let starts: Vec<usize> = (0..count).step_by(piece.max(1)).collect();
     let run = |&first: &usize| -> Result<(Vec<f64>, f64, Option<usize>)> {
         let asked = piece.min(count - first);
-        let start = || -> Result<Tensor> {
-            match from {
-                Some(points) => {
-                    let like = Tensor::zeros((1, 1), on.1, on.0)?;
-                    tensor(points.cycle(first, piece).values().to_vec(), (piece, dim), &like)
-                }
-                None => {
-                    let rows = (first as u64, piece, dim);
-                    match device::normals(&key.branch("prior"), 0, rows, on)? {
-                        Some(z) => Ok((z * sigma)?),
-                        None => noise::prior(key, sigma, rows, on),
-                    }
-                }
+        let start = || match from {
+            Some(points) => {
+                let like = Tensor::zeros((1, 1), on.1, on.0)?;
+                tensor(points.cycle(first, piece).values().to_vec(), (piece, dim), &like)
             }
+            None => start(&target, key, (first as u64, piece), on),
         };
-        let noise = driver.noise(key, first as u64, end);
+        let noise = driver.noise(key, first as u64, target.end());
         let noise = device::Made(&*noise);
         let Solution { x, evals } = match &tape {
             Some(tape) => Solution {
@@ -134,15 +150,21 @@ pub fn draw(
     Ok(Drawn { points, evals, diverged: step.map(|step| (bad, step)) })
 }
 
-/// The end of a tape: in one launch where the network and its device have a kernel for that, else operation by operation.
+/// The end of a tape: in one launch where the model and the device have a kernel for that, else operation by operation.
 fn played(tape: &Tape, model: &dyn ScoreModel, x: &Tensor, noise: &dyn Noise) -> Result<Tensor> {
-    let resident = model.as_any().and_then(|model| model.downcast_ref::<Resident>());
-    if let Some(trajectory) = resident.map(|net| net.trajectory(tape, noise)).transpose()?.flatten()
-        && let Some(end) = device::play(&trajectory, x)?
-    {
-        return Ok(end);
+    let run = (tape, noise.stream(), x.dim(0)?);
+    launched(&[run], model, x)?.map_or_else(|| tape.play(model, x, noise, device::sum), Ok)
+}
+
+/// The ends of runs whose starts come one after the other in x, in one launch; `None` where there is no kernel for that.
+pub(super) fn launched(runs: &[Run<'_>], model: &dyn ScoreModel, x: &Tensor) -> Result<Option<Tensor>> {
+    let Some(program) = Program::new(runs).filter(|_| x.dtype() == DType::F32) else { return Ok(None) };
+    if let Some(net) = model.as_any().and_then(|model| model.downcast_ref::<Resident>()) {
+        let Some(trajectory) = net.trajectory(program)? else { return Ok(None) };
+        return device::play(&trajectory, x);
     }
-    tape.play(model, x, noise, device::sum)
+    let Some(trajectory) = MixtureTrajectory::new(model, program) else { return Ok(None) };
+    device::play_mixture(&trajectory, x)
 }
 
 /// Remembers the first step after which one of the first `rows` rows is not finite.

@@ -12,16 +12,13 @@ mod paired;
 mod ranking;
 pub mod record;
 mod strong;
+mod sweep;
 
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Instant;
 
 use candle_core::Device;
-use rayon::prelude::*;
-use tweedie_solvers::Key;
-use tweedie_solvers::dynamics::Problem;
-use tweedie_solvers::integrate::sampling_grid;
 
 use crate::error::Result;
 use crate::files;
@@ -146,28 +143,13 @@ pub fn run(recipe: &Recipe, place: &Place<'_>, warn: &dyn Fn(&str)) -> Result<Ou
     let known: Vec<Known> = recipe.data.iter().map(|(data, _)| Known::of(&*data.it)).collect();
     let bar = place.progress.bar("sampling", jobs.len() as u64);
     let timings = Mutex::new(Vec::new());
-    let one = |job: &Job| -> Result<(record::Label, Vec<Record>, Drawn)> {
-        let clock = Instant::now();
+    let one = |job: &Job, mut drawn: Drawn, seconds: f64| -> Result<(record::Label, Vec<Record>, Drawn)> {
         let (data, sde) = (&recipe.data[job.data].0, &recipe.sdes[job.sde]);
         let model = &models[job.data][job.sde];
-        let grid = sampling_grid(
-            &*sde.it,
-            model.spacing(recipe, job.grid),
-            &*recipe.methods[job.method].it,
-            job.steps.or(recipe.grids[job.grid].it.fixed_steps()).unwrap_or(1),
-        )?;
-        let problem = Problem { sde: &*sde.it, model: &*model.score };
-        let method = &*recipe.methods[job.method].it;
-        let target = Target { problem, method, grid: &grid, finish: recipe.finish, driver: recipe.driver };
-        let mut drawn =
-            draw(target, &Key::root(job.seed), recipe.samples, None, (place.device, recipe.dtype))?;
         if let Some(s) = &model.standardise {
             drawn.points = s.undo(&drawn.points);
         }
-        timings
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .push((job.stem(recipe), clock.elapsed().as_secs_f64()));
+        timings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((job.stem(recipe), seconds));
         if recipe.save_samples {
             files::write_points(&samples_dir.join(job.stem(recipe) + ".npy"), &drawn.points, None)?;
         }
@@ -189,7 +171,7 @@ pub fn run(recipe: &Recipe, place: &Place<'_>, warn: &dyn Fn(&str)) -> Result<Ou
         bar.inc(1);
         Ok((label, records, drawn))
     };
-    let done: Vec<(record::Label, Vec<Record>, Drawn)> = jobs.par_iter().map(one).collect::<Result<_>>()?;
+    let done = sweep::sample(recipe, &models, &jobs, place, one)?;
     bar.finish_and_clear();
     let sampled = start.elapsed();
     let diverged = jobs.iter().zip(&done).filter_map(|(job, (.., drawn))| {

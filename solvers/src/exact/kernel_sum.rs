@@ -11,7 +11,7 @@ use candle_core::{D, Tensor};
 
 use super::{Exact, log_sum_exp, mass};
 use crate::kernel::{Kernel, Target};
-use crate::model::{self, ScoreModel};
+use crate::model::{self, Components, ScoreModel};
 use crate::{Error, Result};
 
 /// The largest number of distances that are held at once.
@@ -181,6 +181,15 @@ impl ScoreModel for KernelSum {
 
     fn target(&self) -> Target {
         Target::Noise
+    }
+
+    fn components(&self, at: Kernel) -> Option<Components> {
+        let (level, variance) = (self.level(&[at]), self.variance(at));
+        let own = level.points.chunks_exact(self.dim).zip(&level.weights).flat_map(|(c, w)| {
+            let centre = c.iter().map(|c| (at.alpha * c) as f32);
+            centre.chain(std::iter::repeat_n((1.0 / variance) as f32, self.dim)).chain([w.ln() as f32])
+        });
+        Some(Components { sigma: at.sigma as f32, axes: None, numbers: own.collect() })
     }
 
     fn raw(&self, x: &Tensor, at: &[Kernel]) -> Result<Tensor> {

@@ -13,7 +13,7 @@ use pulp::Arch;
 
 use super::{Exact, log_sum_exp, mass};
 use crate::kernel::{Kernel, Target};
-use crate::model::{self, ScoreModel};
+use crate::model::{self, Components, ScoreModel};
 use crate::{Error, Key, Result};
 use fused::Fused;
 
@@ -227,6 +227,23 @@ impl Mixture {
         Ok(Parts { rows, q, precision, pull, weights })
     }
 
+    /// The noised law.
+    fn law(&self, at: Kernel) -> Components {
+        let d = self.dim;
+        let (precisions, biases) = self.spectra(&[at]);
+        let mut numbers = Vec::with_capacity(biases.len() * (2 * d + 1));
+        for (k, bias) in biases.into_iter().enumerate() {
+            let mean = |j: usize| (0..d).map(|i| self.means[k][i] * self.axes[k][i * d + j]).sum::<f64>();
+            numbers.extend((0..d).map(|j| (at.alpha * mean(j)) as f32));
+            numbers.extend(precisions[k * d..][..d].iter().map(|v| *v as f32));
+            numbers.push(bias as f32);
+        }
+        let plain = |axes: &Vec<f64>| (0..d * d).all(|i| axes[i] == f64::from(u8::from(i / d == i % d)));
+        let axes =
+            (!self.axes.iter().all(plain)).then(|| self.axes.iter().flatten().map(|v| *v as f32).collect());
+        Components { sigma: at.sigma as f32, axes, numbers }
+    }
+
     /// Σ_k w_k Q_k p_k for weights (B, K) and values (B, K·D) in the eigenbases.
     fn combine(&self, parts: &Parts, weights: &Tensor, values: &Tensor) -> Result<Tensor> {
         let (count, d) = (self.weights.len(), self.dim);
@@ -258,10 +275,15 @@ impl ScoreModel for Mixture {
         6 * self.weights.len() * (self.dim + 1)
     }
 
+    fn components(&self, at: Kernel) -> Option<Components> {
+        Some(self.law(at))
+    }
+
     fn raw(&self, x: &Tensor, at: &[Kernel]) -> Result<Tensor> {
-        if let ([at], DType::F32, true) = (at, x.dtype(), x.device().is_cpu()) {
-            model::check(x, self.dim, &[*at])?;
-            let values = Arch::new().dispatch(Fused::new(self, &model::host(x)?, *at));
+        if let (&[at], DType::F32, true) = (at, x.dtype(), x.device().is_cpu()) {
+            model::check(x, self.dim, &[at])?;
+            let values =
+                Arch::new().dispatch(Fused { x: &model::host(x)?, dim: self.dim, law: self.law(at) });
             return Ok(Tensor::from_vec(values, x.shape(), x.device())?);
         }
         let parts = self.tensors(x, at)?;

@@ -20,11 +20,12 @@ use candle_core::{CudaDevice, CudaStorage, DType, Device, Shape, Storage, Tensor
 use tweedie_solvers::{Error, Key, Result};
 
 pub use training::Training;
-pub(super) use trajectory::trajectory;
+pub(super) use trajectory::{mixture, trajectory};
 
 use super::THREADS;
 
 const WORDS: &str = include_str!("../kernels/cuda.cuh");
+const TAPE: &str = include_str!("../kernels/tape.cuh");
 const RANDOM: &str = include_str!("../kernels/random.cuh");
 const ELEMENTWISE: &str = include_str!("../kernels/elementwise.cu");
 
@@ -37,7 +38,8 @@ fn failed(what: &str, error: impl std::fmt::Debug) -> Error {
 
 /// A kernel's source as PTX for cards of a compute capability.
 fn compile(name: &str, source: &str, defined: &[(&str, usize)], card: (i32, i32)) -> Result<String> {
-    let source = format!("{WORDS}{}", source.replace("#include \"random.cuh\"", RANDOM));
+    let source = source.replace("#include \"tape.cuh\"", TAPE).replace("#include \"random.cuh\"", RANDOM);
+    let source = format!("{WORDS}{source}");
     let mut options = vec![format!("--gpu-architecture=compute_{}{}", card.0, card.1)];
     options.extend(defined.iter().map(|(name, value)| format!("-D{name}={value}")));
     let options = CompileOptions { options, name: Some(format!("{name}.cu")), ..CompileOptions::default() };
@@ -184,6 +186,9 @@ mod tests {
         for card in [(7, 5), (8, 0), (9, 0)] {
             for name in ["weighted_sum", "standard_normals"] {
                 compiled(name, ELEMENTWISE, &[], card);
+            }
+            for (dim, axes) in [(1, 0), (2, 1), (16, 1)] {
+                compiled("mixture", trajectory::MIXTURE, &[("DIM", dim), ("AXES", axes)], card);
             }
             for (width, dim, depth) in [(64, 2, 3), (128, 1, 0), (128, 4, 3)] {
                 for tall in 1..=TALLEST {

@@ -1,12 +1,12 @@
-/* A whole run of a sampler around a multilayer perceptron (src/net/mlp.rs), in one launch.
+/* Whole runs of samplers around a multilayer perceptron (src/net/mlp.rs), in one launch.
 
-   A block takes GROUPS x TALL rows through all operations of a tape (solvers/src/tape.rs): the weights lie in its shared memory from the
+   A block takes GROUPS x TALL rows of a run through all operations of its tape (solvers/src/tape.rs): the weights lie in its shared memory from the
    first step to the last, and so do the slots of its rows and one layer of activations. A thread computes TALL rows x 4 columns of a layer in
    registers; sixteen neighbours in a warp share their rows, so that a product reads each weight once for two row groups.
 
    Compiled for each WIDTH (64 or 128), TALL, DIM and DEPTH. It is plain C with a few words of CUDA, which tests define otherwise to run it on a CPU. */
 
-#include "random.cuh"
+#include "tape.cuh"
 
 #define THREADS 256
 #define COLUMNS (WIDTH / 4)
@@ -14,22 +14,14 @@
 #define ROWS (GROUPS * TALL)
 #define STRIDE (WIDTH + 4)
 
-enum { SUM = 0, ASK = 1, NORMAL = 2 };
-
-/* kind, into, then: SUM: first term, number of terms; ASK: slot, number of the question; NORMAL: the stream's halves. */
-typedef struct {
-    unsigned kind, into, a, b;
-} Op;
-
 DEVICE float silu(float z) { return __fdividef(z, 1.0f + __expf(-z)); }
 
 /* weights: hidden matrices (inner x outer), input matrix (dim x WIDTH), biases of the input and the hidden layers, output matrix (dim x WIDTH),
    output bias. scales, e: 1/S, and WIDTH numbers, for each question. x: rows x dim, start and end. */
-KERNEL void trajectory(const float *weights, const float *scales, const float *e_of, const unsigned *ops_words, unsigned ops_count,
-                       const unsigned *term_slots, const double *term_by, const unsigned *key, unsigned long long first, float *x,
-                       unsigned rows, unsigned end) {
+KERNEL void trajectory(const float *weights, const float *scales, const float *e_of, const unsigned *ops, const unsigned *term_slots,
+                       const double *term_by, const unsigned *runs, unsigned tiles, float *x) {
     SHARED(shared);
-    const Op *ops = (const Op *)ops_words;
+    const Run *run = (const Run *)runs;
     const unsigned thread = threadIdx.x, dim = DIM, depth = DEPTH;
     const unsigned weight_count = depth * WIDTH * WIDTH + (2 * dim + depth + 1) * WIDTH + dim;
     float *hidden = shared;
@@ -47,11 +39,14 @@ KERNEL void trajectory(const float *weights, const float *scales, const float *e
     const unsigned group = (thread >> 4 & 1) | warp / (COLUMNS / 16) << 1;
     const unsigned size = ROWS * dim, pairs = (dim + 1) / 2;
 
-    for (unsigned top = blockIdx.x * ROWS; top < rows; top += gridDim.x * ROWS) {
-        for (unsigned i = thread; i < size; i += THREADS) slot[i] = top * dim + i < rows * dim ? x[top * dim + i] : 0.0f;
+    for (unsigned tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
+        while (tile >= run[1].tile) run++;
+        const unsigned top = (tile - run->tile) * ROWS, count = run->rows - top < ROWS ? (run->rows - top) * dim : size;
+        float *own = x + (size_t)(run->row + top) * dim;
+        for (unsigned i = thread; i < size; i += THREADS) slot[i] = i < count ? own[i] : 0.0f;
         BARRIER();
-        for (unsigned o = 0; o < ops_count; o++) {
-            const Op op = ops[o];
+        for (unsigned o = 0; o < run->ops; o++) {
+            const Op op = ((const Op *)ops)[run->op + o];
             float *into = slot + op.into * size;
             if (op.kind == SUM) {
                 for (unsigned i = thread; i < size; i += THREADS) {
@@ -63,7 +58,7 @@ KERNEL void trajectory(const float *weights, const float *scales, const float *e
                 for (unsigned i = thread; i < ROWS * pairs; i += THREADS) {
                     const unsigned row = i / pairs, pair = i % pairs;
                     double z[2];
-                    normals(key, (unsigned long long)op.b << 32 | op.a, (first + top + row) * pairs + pair, z);
+                    normals(run->key, wide(&op.a), (wide(run->first) + top + row) * pairs + pair, z);
                     into[row * dim + 2 * pair] = (float)z[0];
                     if (2 * pair + 1 < dim) into[row * dim + 2 * pair + 1] = (float)z[1];
                 }
@@ -117,8 +112,7 @@ KERNEL void trajectory(const float *weights, const float *scales, const float *e
             }
             BARRIER();
         }
-        for (unsigned i = thread; i < size; i += THREADS)
-            if (top * dim + i < rows * dim) x[top * dim + i] = slot[end * size + i];
+        for (unsigned i = thread; i < count; i += THREADS) own[i] = slot[run->end * size + i];
         BARRIER();
     }
 }

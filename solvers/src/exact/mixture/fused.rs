@@ -3,47 +3,22 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::Mixture;
-use crate::kernel::Kernel;
 use crate::lanes::{Scratch, exp};
+use crate::model::Components;
 
-/// A component at a kernel, in its eigenbasis.
-struct Component {
-    /// Q, row-major; none where it is the identity.
-    axes: Option<Vec<f32>>,
-    /// α Qᵀ μ.
-    centre: Vec<f32>,
-    /// 1/(α² λ + σ²).
-    precision: Vec<f32>,
-    /// log w − ½ Σ ln (α² λ + σ²).
+/// A component in its axes.
+struct Component<'a> {
+    axes: Option<&'a [f32]>,
+    centre: &'a [f32],
+    precision: &'a [f32],
     bias: f32,
 }
 
 /// The prediction for rows x, (B, D) row-major.
 pub(super) struct Fused<'a> {
-    x: &'a [f32],
-    dim: usize,
-    sigma: f32,
-    components: Vec<Component>,
-}
-
-impl<'a> Fused<'a> {
-    pub(super) fn new(mixture: &Mixture, x: &'a [f32], at: Kernel) -> Self {
-        let d = mixture.dim;
-        let (precisions, biases) = mixture.spectra(&[at]);
-        let component = |k: usize| {
-            let axes = &mixture.axes[k];
-            let plain = (0..d * d).all(|i| axes[i] == f64::from(u8::from(i / d == i % d)));
-            let mean = |j: usize| (0..d).map(|i| mixture.means[k][i] * axes[i * d + j]).sum::<f64>();
-            Component {
-                axes: (!plain).then(|| axes.iter().map(|v| *v as f32).collect()),
-                centre: (0..d).map(|j| (at.alpha * mean(j)) as f32).collect(),
-                precision: precisions[k * d..][..d].iter().map(|v| *v as f32).collect(),
-                bias: biases[k] as f32,
-            }
-        };
-        Self { x, dim: d, sigma: at.sigma as f32, components: (0..biases.len()).map(component).collect() }
-    }
+    pub(super) x: &'a [f32],
+    pub(super) dim: usize,
+    pub(super) law: Components,
 }
 
 impl WithSimd for Fused<'_> {
@@ -51,7 +26,15 @@ impl WithSimd for Fused<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, s: S) -> Vec<f32> {
-        let Self { x, dim, sigma, components } = self;
+        let Self { x, dim, law } = self;
+        let lists = law.numbers.chunks_exact(2 * dim + 1).enumerate();
+        let components = lists.map(|(k, numbers)| Component {
+            axes: law.axes.as_ref().map(|axes| &axes[k * dim * dim..][..dim * dim]),
+            centre: &numbers[..dim],
+            precision: &numbers[dim..2 * dim],
+            bias: numbers[2 * dim],
+        });
+        let components: Vec<_> = components.collect();
         let (lanes, count) = (S::F32_LANES, components.len());
         let mut out = vec![0.0; x.len()];
         // x, then ε̂: D vectors; pulls: D for each component; logits: one for each.
@@ -71,7 +54,7 @@ impl WithSimd for Fused<'_> {
                 let mut energy = s.splat_f32s(0.0);
                 for j in 0..dim {
                     let mut y = s.splat_f32s(-c.centre[j]);
-                    match &c.axes {
+                    match c.axes {
                         None => y = s.add_f32s(own[j], y),
                         Some(q) => {
                             for i in 0..dim {
@@ -92,7 +75,7 @@ impl WithSimd for Fused<'_> {
                 total = s.add_f32s(total, weight);
                 for i in 0..dim {
                     let mut pull = pulls[i];
-                    if let Some(q) = &c.axes {
+                    if let Some(q) = c.axes {
                         pull = s.splat_f32s(0.0);
                         for j in 0..dim {
                             pull = s.mul_add_e_f32s(pulls[j], s.splat_f32s(q[i * dim + j]), pull);
@@ -101,7 +84,7 @@ impl WithSimd for Fused<'_> {
                     own[i] = s.mul_add_e_f32s(weight, pull, own[i]);
                 }
             }
-            let scale = s.div_f32s(s.splat_f32s(sigma), total);
+            let scale = s.div_f32s(s.splat_f32s(law.sigma), total);
             for own in &mut *own {
                 *own = s.mul_f32s(*own, scale);
             }

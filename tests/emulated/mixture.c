@@ -1,0 +1,17 @@
+/* src/device/kernels/mixture.cu on a CPU: lists from standard input, the end points to standard output. */
+#include "cuda.h"
+#include "mixture.cu"
+
+static float *axes, *components, *sigmas, *x;
+static unsigned *starts, *ops, *term_slots, *runs, *n;
+static double *term_by;
+
+static void call(void) { mixture(axes, components, starts, sigmas, ops, term_slots, term_by, runs, n[0], x); }
+
+int main(void) {
+    axes = list(), components = list(), starts = list(), sigmas = list(), ops = list(), term_slots = list(), term_by = list();
+    runs = list(), x = list(), n = list();
+    launch(n[1], THREADS);
+    fwrite(x, sizeof(float), (size_t)n[2] * DIM, stdout);
+    return 0;
+}
