@@ -2,16 +2,17 @@
 //! CPU or a closed form on the host.
 
 use candle_core::{DType, Device, Tensor};
+use tweedie::data::Data;
 use tweedie::device::present;
 use tweedie::net::{Mlp, MlpConfig, frozen};
 use tweedie::points::Points;
 use tweedie::recipe::{Section, named};
-use tweedie::registry::METHODS;
+use tweedie::registry::{DATA, METHODS};
 use tweedie::run::{Target, densities, draw};
 use tweedie_solvers::Key;
 use tweedie_solvers::clock::Grid;
 use tweedie_solvers::dynamics::Problem;
-use tweedie_solvers::exact::{Exact, Mixture};
+use tweedie_solvers::exact::{KernelSum, Level, Mixture};
 use tweedie_solvers::grid::UniformLogSnr;
 use tweedie_solvers::integrate::{Finish, sampling_grid};
 use tweedie_solvers::kernel::Kernel;
@@ -73,31 +74,41 @@ fn networks_agree() {
     }
 }
 
+/// Of every registered data set but those that come from a file, at points of its noised law.
 #[test]
 fn exact_scores_agree() {
-    let (x, mixture) = (Key::root(1).normals(0, 0, 100, 2), mixture());
+    let sets: Vec<(&str, Box<dyn Data>)> = DATA
+        .entries()
+        .filter_map(|e| Some((e.name, DATA.build(&Section::new("test", "data", named(e.name))).ok()?)))
+        .collect();
+    assert!(sets.len() > 10);
     for device in present() {
-        for (dtype, within) in [(DType::F32, 1e-5), (DType::F64, 1e-12)] {
-            let x = tensor(x.clone(), (100, 2), &Tensor::zeros(1, dtype, &device).unwrap()).unwrap();
-            for (alpha, sigma) in KERNELS {
-                let at = Kernel { alpha, sigma };
-                let host: Vec<f64> = numbers(&x)
-                    .chunks(2)
-                    .flat_map(|x| mixture.score(x, at))
-                    .map(|score| -sigma * score)
-                    .collect();
-                let apart = distance(&numbers(&mixture.raw(&x, &[at]).unwrap()), &host);
-                assert!(apart < within, "{device:?} {dtype:?} σ = {sigma}: {apart}");
+        for (name, data) in &sets {
+            let (law, clean) = (data.exact().unwrap(), data.sample(&Key::root(1), 0, 100));
+            let noise = Key::root(2).normals(0, 0, 100, 2);
+            for (dtype, within) in [(DType::F32, 1e-5), (DType::F64, 1e-12)] {
+                for (alpha, sigma) in KERNELS {
+                    let at = Kernel { alpha, sigma };
+                    let x = clean.values().iter().zip(&noise).map(|(x, z)| alpha * x + sigma * z).collect();
+                    let x = tensor(x, (100, 2), &Tensor::zeros(1, dtype, &device).unwrap()).unwrap();
+                    let host = numbers(&x).chunks(2).flat_map(|x| law.score(x, at)).collect::<Vec<_>>();
+                    let host: Vec<f64> = host.into_iter().map(|score| -sigma * score).collect();
+                    let apart = distance(&numbers(&law.raw(&x, &[at]).unwrap()), &host);
+                    assert!(apart < within, "{device:?} {dtype:?} {name} σ = {sigma}: {apart}");
+                }
             }
         }
     }
 }
 
-/// Every registered method, with tensors and in the form that is fast on the device, on the same points of the prior and the same keyed noise. A rounding error can turn an accepted step of an adaptive
-/// one into a rejected one, which draws other noise: those are compared in f64, where that is 1e9 times rarer.
+/// Every registered method, around networks as tensors and in the form that is fast on the device, and around exact scores, on the same points
+/// of the prior and the same keyed noise. A rounding error can turn an accepted step of an adaptive one into a rejected one, which draws
+/// other noise: those are compared in f64, where that is 1e9 times rarer.
 #[test]
 fn end_points_agree() {
     let (vp, mixture) = (Vp::default(), mixture());
+    let centres = Level { from: 0.0, points: Key::root(2).normals(0, 0, 50, 2), weights: vec![1.0; 50] };
+    let points = KernelSum::new(2, 0.3, vec![centres]).unwrap();
     for device in present() {
         let (tensors, [fast, packed]) = networks(&device);
         for entry in METHODS.entries() {
@@ -106,24 +117,25 @@ fn end_points_agree() {
             let grid = sampling_grid(&vp, &UniformLogSnr, &*method, 6).unwrap();
             let ends = |model: &dyn ScoreModel, device: &Device, dtype| {
                 let (finish, driver) = (Finish::Denoise, Driver::Independent);
-                let target = Target {
-                    problem: Problem { sde: &vp, model },
-                    method: &*method,
-                    grid: &grid,
-                    finish,
-                    driver,
-                };
-                draw(target, &Key::root(3), 300, None, (device, dtype)).unwrap().points
+                let problem = Problem { sde: &vp, model };
+                let target = Target { problem, method: &*method, grid: &grid, finish, driver };
+                draw(target, &Key::root(3), 300, None, (device, dtype)).unwrap().points.values().to_vec()
             };
-            let apart = if method.adaptive() {
+            let check = |model: &str, here: &[f64], there: &[f64]| {
+                let apart = distance(here, there);
+                assert!(apart < 1e-4, "{device:?} {} {model}: {apart}", entry.name);
+            };
+            if method.adaptive() {
                 let [here, there] = [&device, &Device::Cpu].map(|on| ends(&mixture, on, DType::F64));
-                distance(here.values(), there.values())
-            } else {
-                let there = ends(&*packed, &Device::Cpu, DType::F32);
-                let apart = |model| distance(ends(model, &device, DType::F32).values(), there.values());
-                apart(&tensors).max(apart(&*fast))
-            };
-            assert!(apart < 1e-4, "{device:?} {}: {apart}", entry.name);
+                check("mixture", &here, &there);
+                continue;
+            }
+            let there = ends(&*packed, &Device::Cpu, DType::F32);
+            check("tensors", &ends(&tensors, &device, DType::F32), &there);
+            check("network", &ends(&*fast, &device, DType::F32), &there);
+            for (name, model) in [("mixture", &mixture as &dyn ScoreModel), ("points", &points)] {
+                check(name, &ends(model, &device, DType::F32), &ends(model, &Device::Cpu, DType::F64));
+            }
         }
     }
 }

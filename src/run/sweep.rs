@@ -15,7 +15,7 @@ use crate::device::{Run, memory};
 use crate::points::Points;
 use crate::recipe::Recipe;
 
-/// The samples of all jobs, each given to `then` with the seconds that it took.
+/// The samples of all jobs, each given to `then` with the seconds that it took, or its share of them.
 ///
 /// # Errors
 /// Those of the grids, methods and models, and of `then`.
@@ -46,8 +46,9 @@ pub(super) fn sample<T: Send>(
     let on = (place.device, recipe.dtype);
     let of_a_model =
         |a: &(Target<'_>, _), b: &(Target<'_>, _)| std::ptr::addr_eq(a.0.problem.model, b.0.problem.model);
-    let models: Vec<_> = targets.chunk_by(of_a_model).collect();
-    let swept = models.par_iter().map(|targets| -> Result<Vec<Option<(Drawn, f64)>>> {
+    let of_models: Vec<_> = targets.chunk_by(of_a_model).collect();
+    let swept = of_models.par_iter().map(|targets| -> Result<Vec<Option<(Drawn, f64)>>> {
+        // What a launch takes is shared by evaluations.
         let clock = Instant::now();
         let drawn = sweep(targets, recipe.samples, on)?;
         let evals: f64 = drawn.iter().flatten().map(|drawn| drawn.evals).sum();
@@ -61,7 +62,7 @@ pub(super) fn sample<T: Send>(
     let swept = swept.collect::<Result<Vec<_>>>()?.into_iter().flatten();
     let each = targets.iter().flat_map(|(target, keys)| keys.iter().map(move |key| (target, key)));
     let each: Vec<_> = jobs.iter().zip(each).zip(swept).collect();
-    let one = |((job, (target, key)), swept): ((&Job, (&Target<'_>, &Key)), Option<(Drawn, f64)>)| {
+    let each = each.into_par_iter().map(|((job, (target, key)), swept)| {
         let clock = Instant::now();
         let (drawn, seconds) = match swept {
             Some(swept) => swept,
@@ -71,8 +72,8 @@ pub(super) fn sample<T: Send>(
             }
         };
         then(job, drawn, seconds)
-    };
-    each.into_par_iter().map(one).collect()
+    });
+    each.collect()
 }
 
 /// `count` samples for each key of each target, target by target, as [`draw`] gives them: all targets have the same model.
@@ -81,7 +82,7 @@ pub(super) fn sample<T: Send>(
 /// # Errors
 /// Those of the methods, and if a launch fails.
 fn sweep(of: &[(Target<'_>, Vec<Key>)], count: usize, on: (&Device, DType)) -> Result<Vec<Option<Drawn>>> {
-    if on.0.is_cpu() {
+    if on.0.is_cpu() || on.1 != DType::F32 {
         return Ok(of.iter().flat_map(|(_, keys)| keys).map(|_| None).collect());
     }
     by(of, count, on, |runs, x| launched(runs, of[0].0.problem.model, x))

@@ -282,8 +282,7 @@ impl ScoreModel for Mixture {
     fn raw(&self, x: &Tensor, at: &[Kernel]) -> Result<Tensor> {
         if let (&[at], DType::F32, true) = (at, x.dtype(), x.device().is_cpu()) {
             model::check(x, self.dim, &[at])?;
-            let values =
-                Arch::new().dispatch(Fused { x: &model::host(x)?, dim: self.dim, law: self.law(at) });
+            let values = Arch::new().dispatch(Fused::new(self, &model::host(x)?, at));
             return Ok(Tensor::from_vec(values, x.shape(), x.device())?);
         }
         let parts = self.tensors(x, at)?;

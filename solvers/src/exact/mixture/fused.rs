@@ -3,6 +3,8 @@
 
 use pulp::{Simd, WithSimd};
 
+use super::Mixture;
+use crate::kernel::Kernel;
 use crate::lanes::{Scratch, exp};
 use crate::model::Components;
 
@@ -16,9 +18,15 @@ struct Component<'a> {
 
 /// The prediction for rows x, (B, D) row-major.
 pub(super) struct Fused<'a> {
-    pub(super) x: &'a [f32],
-    pub(super) dim: usize,
-    pub(super) law: Components,
+    x: &'a [f32],
+    dim: usize,
+    law: Components,
+}
+
+impl<'a> Fused<'a> {
+    pub(super) fn new(mixture: &Mixture, x: &'a [f32], at: Kernel) -> Self {
+        Self { x, dim: mixture.dim, law: mixture.law(at) }
+    }
 }
 
 impl WithSimd for Fused<'_> {
