@@ -77,7 +77,12 @@ fn recorded(model: &dyn ScoreModel, name: &str, steps: usize) -> Tape {
 
 /// The runs of a launch and its points, and the ends of the same tapes on tensors: two seeds of one tape, and a longer one that asks for no
 /// normals. Each has more rows than two blocks take at once, and not as many as whole tiles hold.
-fn runs(model: &dyn ScoreModel, name: &str, tile: usize, check: impl Fn(Program, &Tensor) -> Vec<f32>) {
+fn runs(
+    model: &dyn ScoreModel,
+    name: &str,
+    (tile, sigma): (usize, f64),
+    check: impl Fn(Program, &Tensor) -> Vec<f32>,
+) {
     let tapes = [recorded(model, name, 4), recorded(model, "heun", 5)];
     let streams = [Stream::new(&Key::root(3), 5), Stream::new(&Key::root(4), (1 << 32) - 7)];
     let runs = [
@@ -86,7 +91,7 @@ fn runs(model: &dyn ScoreModel, name: &str, tile: usize, check: impl Fn(Program,
         (&tapes[1], None, 3 * tile - 1),
     ];
     let rows: usize = runs.iter().map(|(.., rows)| rows).sum();
-    let x = noise::prior(&Key::root(3), 1.0, (5, rows, model.dim()), (&Device::Cpu, DType::F32)).unwrap();
+    let x = noise::prior(&Key::root(3), sigma, (5, rows, model.dim()), (&Device::Cpu, DType::F32)).unwrap();
     let got = check(Program::new(&runs).unwrap(), &x);
     let (mut want, mut row) = (Vec::new(), 0);
     for (tape, stream, rows) in runs {
@@ -118,7 +123,7 @@ fn trajectories_are_their_tapes() {
         let resident = Resident::new(net.clone(), &Device::Cpu).unwrap();
         let of = |program| resident.trajectory(program).unwrap().unwrap();
         let tile = of(Program::new(&[(&recorded(&net, "heun", 1), None, 1)]).unwrap()).rows(tall);
-        runs(&net, name, tile, |program, x| emulated(&of(program), tall, x));
+        runs(&net, name, (tile, 1.0), |program, x| emulated(&of(program), tall, x));
     }
 }
 
@@ -139,11 +144,12 @@ fn mixtures_are_their_tapes() {
     };
     let levels = vec![level(0.0, &[-1.0, 0.3, 0.9, 0.2, 0.1, 1.4]), level(0.5, &[-0.9, 0.3, 0.6, 0.7])];
     let points = KernelSum::new(2, 0.2, levels).unwrap();
-    let models: [(&dyn ScoreModel, &str); 3] =
-        [(&isotropic, "euler-maruyama"), (&turned, "heun"), (&points, "dpmpp-2m-sde")];
-    for (model, name) in models {
+    // The first start so far away that no exponential is left but the largest.
+    let models: [(&dyn ScoreModel, &str, f64); 3] =
+        [(&isotropic, "euler-maruyama", 30.0), (&turned, "heun", 1.0), (&points, "dpmpp-2m-sde", 1.0)];
+    for (model, name, sigma) in models {
         let of = |program| MixtureTrajectory::new(model, program).unwrap();
-        runs(model, name, THREADS, |program, x| emulated_mixture(&of(program), x));
+        runs(model, name, (THREADS, sigma), |program, x| emulated_mixture(&of(program), x));
     }
 }
 

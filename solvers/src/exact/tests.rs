@@ -55,6 +55,40 @@ fn points(law: &dyn Exact, at: Kernel, count: usize) -> Vec<Vec<f64>> {
     values.chunks_exact(d).map(<[f64]>::to_vec).collect()
 }
 
+/// Read as it says, a list of Gaussians gives the score; boxes have none.
+#[test]
+fn components_are_the_law() {
+    for (law, at) in laws().iter().flat_map(|law| KERNELS.map(|at| (law, at))) {
+        let d = law.dim();
+        let Some(own) = law.components(at) else {
+            assert!(format!("{law:?}").starts_with("Boxes"));
+            continue;
+        };
+        let number = |list: &[f32], i: usize| f64::from(list[i]);
+        let axis = |k: usize, i: usize, j: usize| match &own.axes {
+            Some(axes) => number(axes, (k * d + i) * d + j),
+            None => f64::from(u8::from(i == j)),
+        };
+        for x in points(&**law, at, 20) {
+            let look = |(k, c): (usize, &[f32])| {
+                let turned = |j: usize| (0..d).map(|i| axis(k, i, j) * x[i]).sum::<f64>() - number(c, j);
+                let pulls: Vec<f64> = (0..d).map(|j| turned(j) * number(c, d + j)).collect();
+                let energy: f64 = (0..d).map(|j| turned(j) * pulls[j]).sum();
+                let back = (0..d).map(|i| (0..d).map(|j| axis(k, i, j) * pulls[j]).sum()).collect();
+                (number(c, 2 * d) - 0.5 * energy, back)
+            };
+            let all: Vec<(f64, Vec<f64>)> = own.numbers.chunks(2 * d + 1).enumerate().map(look).collect();
+            let total = super::log_sum_exp(all.iter().map(|(logit, _)| *logit));
+            for (i, score) in law.score(&x, at).into_iter().enumerate() {
+                let mean: f64 = all.iter().map(|(logit, back)| (logit - total).exp() * back[i]).sum();
+                let (got, want) = (f64::from(own.sigma) * mean, -at.sigma * score);
+                // Products of α c and x are rounded in f32.
+                assert!((got - want).abs() < 2e-5 * (1.0 + want.abs()), "{law:?} {at:?}: {got} {want}");
+            }
+        }
+    }
+}
+
 /// (f(x + h) − f(x − h))/2h and the same with h/2, extrapolated: an error of h⁴.
 fn derivative(f: impl Fn(f64) -> f64, h: f64) -> f64 {
     let slope = |h: f64| (f(h) - f(-h)) / (2.0 * h);
