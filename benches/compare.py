@@ -12,11 +12,19 @@ HERE = pathlib.Path(__file__).parent
 TASKS = ["gemm", "train", "sample", "exact", "likelihood", "w2"]
 
 
-def run(command, env):
-    done = subprocess.run(command, capture_output=True, text=True, env=env)
-    if done.returncode:
-        print(f"{' '.join(map(str, command))}: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+def run(command, env, limit):
+    """What a command reads; of one that is stopped after `limit` seconds, what it read until then."""
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    try:
+        said, errors = running.communicate(timeout=limit)
+        why = errors.strip().splitlines()[-1:] if running.returncode else None
+    except subprocess.TimeoutExpired:
+        running.kill()
+        said, _ = running.communicate()
+        why = f"stopped after {limit} seconds"
+    if why is not None:
+        print(f"{' '.join(map(str, command))}: {why}", file=sys.stderr)
+    return [json.loads(line) for line in said.splitlines() if line.startswith("{") and line.endswith("}")]
 
 
 def main():
@@ -24,6 +32,7 @@ def main():
     parser.add_argument("tasks", nargs="*", default=[])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--limit", type=float, help="seconds for each command")
     parser.add_argument("--out", default="compare.jsonl")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--program", default=HERE.parent / "target/release/tweedie")
@@ -44,7 +53,7 @@ def main():
     with open(options.out, "w") as log:
         for _ in range(options.rounds):
             for command in commands:
-                for reading in run(command, env):
+                for reading in run(command, env, options.limit):
                     log.write(json.dumps(reading) + "\n")
                     key, value = (reading["task"], reading["size"], reading["unit"]), reading["value"]
                     mine = best.setdefault(key, {})
@@ -72,6 +81,8 @@ def main():
         cells += [f"{ratios['torch-cuda']:.2f}" if "torch-cuda" in ratios else "" for _ in eager]
         cells += [f"{min(ratios.values()):.2f}" if ratios else "", share]
         print(f"| {task} {size} | {unit} | " + " | ".join(cells) + " |")
+    if not any("tweedie" in values for values in best.values()):
+        sys.exit("tweedie gave no reading: see above")
 
 
 if __name__ == "__main__":

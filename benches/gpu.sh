@@ -43,12 +43,13 @@ mkdir -p "$out"
 { date -u +%F; echo "$card"; python3 -c 'import torch; print("PyTorch", torch.__version__, "CUDA", torch.version.cuda)'; } | tee "$out/card.txt"
 
 echo "parity:"
-for tests in "lib train::engine" "tests parity"; do
-    read -r program filter <<<"$tests"
-    timeout 120 "$BINARIES/$program" "$filter" --test-threads 1 2>&1 | tee "$out/$program.txt"
+for tests in "lib train::engine run::sweep" "tests parity"; do
+    read -r program filters <<<"$tests"
+    # shellcheck disable=SC2086
+    timeout 90 "$BINARIES/$program" $filters --test-threads 1 2>&1 | tee "$out/$program.txt"
     failed=${PIPESTATUS[0]}
-    grep -q '^SKIPPED' "$out/$program.txt" && missing "$(grep -m 1 '^SKIPPED' "$out/$program.txt")"
+    skipped=$(grep -o -m 1 'SKIPPED on CUDA.*' "$out/$program.txt") && missing "$skipped"
     [ "$failed" = 0 ] || exit 1
 done
 
-timeout 330 python3 benches/compare.py --device cuda --rounds 1 --program "$BINARIES/tweedie" --out "$out/records.jsonl" | tee "$out/table.md"
+timeout 290 python3 benches/compare.py --device cuda --rounds 1 --limit 90 --program "$BINARIES/tweedie" --out "$out/records.jsonl" | tee "$out/table.md"
