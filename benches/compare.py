@@ -45,7 +45,8 @@ def main():
     compiled = [t for t in torch if t in ("train", "sample", "exact")]
     python, env = sys.executable, {**os.environ, "OMP_NUM_THREADS": str(options.threads)}
     own = [options.program, "bench", "--format", "json", "--threads", str(options.threads), "--device", options.device]
-    commands = [[*own, *tasks]]
+    # On a card one by one, so that none takes the others with it.
+    commands = [[*own, task] for task in tasks] if card else [[*own, *tasks]]
     commands += [[python, HERE / "peers/jax_peer.py", *jax]] if jax else []
     commands += [[python, HERE / "peers/torch_peer.py", *torch]] if torch else []
     commands += [[python, HERE / "peers/torch_peer.py", "--compile", *compiled]] if compiled else []
@@ -79,7 +80,9 @@ def main():
         show = lambda v: "" if v is None else f"{v:.3g}" if v < 100 else f"{v:.0f}"
         cells = [show(own), *(show(values.get(p)) for p in peers)]
         cells += [f"{ratios['torch-cuda']:.2f}" if "torch-cuda" in ratios else "" for _ in eager]
-        cells += [f"{min(ratios.values()):.2f}" if ratios else "", share]
+        # The best of some peers is not the best of all.
+        whole = not card or task == "gemm" or "torch.compile-cuda" in ratios
+        cells += [f"{min(ratios.values()):.2f}" if ratios and whole else "", share]
         print(f"| {task} {size} | {unit} | " + " | ".join(cells) + " |")
     if not any("tweedie" in values for values in best.values()):
         sys.exit("tweedie gave no reading: see above")

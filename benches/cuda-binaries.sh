@@ -17,5 +17,5 @@ cargo test --release --features cuda -p tweedie --no-run --message-format json |
         [ "$kind" = test ] && kind=tests
         cp "$made" "$dir/$kind"
     done
-strip "$dir"/*
+strip "$dir/tweedie" "$dir/lib" "$dir/tests"
 ls -l "$dir"

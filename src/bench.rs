@@ -210,6 +210,7 @@ fn likelihood(device: &Device) -> Result<Vec<Timing>> {
         let method = Rk45::new(tolerance, tolerance)?;
         let problem = Problem { sde: &sde, model: &*net };
         let piece = |first: usize| -> Result<Vec<f64>> {
+            let _turn = crate::device::turn(device);
             let rows = crate::run::PIECE.min(POINTS - first);
             let part = tensor(x[2 * first..2 * (first + rows)].to_vec(), (rows, 2), like)?;
             let flow = Flow { problem, method: &method, grid: &grid };

@@ -35,7 +35,9 @@ impl Error {
     /// A run that failed; what a card's driver says becomes a sentence.
     fn failed(error: &impl std::fmt::Display) -> Self {
         let said = error.to_string();
-        Self::Run(crate::device::explain(&said).unwrap_or(said))
+        let what = said.split_once(" on the CUDA card failed").map(|(what, _)| format!("{what}: "));
+        let why = crate::device::explain(&said);
+        Self::Run(why.map(|why| what.unwrap_or_default() + &why).unwrap_or(said))
     }
 }
 

@@ -73,7 +73,26 @@ fn tapes_are_their_samplers() {
     }
 }
 
-/// A step of Euler–Maruyama is a question, a normal and one sum of three terms, in four slots.
+/// A tape of many steps looks back no further than one of few, and takes no more room.
+#[test]
+fn long_runs_have_tapes() {
+    let (sde, mixture) = (Vp::default(), mixture());
+    let mut found = 0;
+    for (name, method) in methods().into_iter().filter(|(_, method)| method.linear()) {
+        let grid = sampling_grid(&sde, &UniformLogSnr, &*method, 100).unwrap();
+        let problem = Problem { sde: &sde, model: &mixture };
+        let sampler = Sampler { problem, method: &*method, grid: &grid, finish: Finish::Stop };
+        let tape = sampler.record().unwrap();
+        if !name.contains("restart-steps") {
+            let slots = tape.unwrap_or_else(|| panic!("{name} has no tape")).slots;
+            assert!(slots <= 12, "{name}: {slots} slots");
+            found += 1;
+        }
+    }
+    assert!(found > 30);
+}
+
+/// A step of Euler–Maruyama is a question, a normal and one sum of three terms, in three slots.
 #[test]
 fn a_tape_is_short() {
     let (sde, mixture) = (Vp::default(), mixture());

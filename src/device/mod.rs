@@ -15,6 +15,7 @@ mod training;
 mod trajectory;
 
 use std::io::Write;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use candle_core::{DType, Device, Tensor};
 use tweedie_solvers::clock::Step;
@@ -95,6 +96,13 @@ pub fn present() -> Vec<Device> {
         let _ = writeln!(std::io::stderr(), "SKIPPED on CUDA: {why}");
     }
     std::iter::once(Device::Cpu).chain(card.ok()).collect()
+}
+
+/// A thread's turn on a card, until it is dropped; the CPU takes all at once. candle has one cuBLAS handle, with one workspace, for the streams
+/// of all threads: whoever multiplies matrices holds a turn until its results are on the host. Nobody may wait for other threads meanwhile.
+pub fn turn(device: &Device) -> Option<MutexGuard<'static, ()>> {
+    static TURN: Mutex<()> = Mutex::new(());
+    device.is_cuda().then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Σ c · x: one launch where there is a kernel, else [`tape::sum`].

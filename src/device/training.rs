@@ -46,8 +46,7 @@ impl Shape {
     /// `None` for what is too large for the kernels.
     pub fn new(dim: usize, own: usize, depth: usize, embedding: usize) -> Option<Self> {
         let shape = Self { dim, own, width: own.next_power_of_two().max(32), depth, embedding };
-        // What every card has for a block.
-        (own <= WIDEST && dim <= DIMS && shape.shared() <= 96 << 10).then_some(shape)
+        (own <= WIDEST && dim <= DIMS).then_some(shape)
     }
 
     fn layers(&self) -> Vec<Layer> {

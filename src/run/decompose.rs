@@ -98,7 +98,11 @@ fn parts(
         let grid = model.spacing(recipe, job.grid).grid(&*sde.it, span, steps)?;
         let problem = Problem { sde: &*sde.it, model: score };
         let sampler = Sampler { problem, method: &*method.it, grid: &grid, finish };
-        Ok(sampler.run(start.clone(), &*driver, &mut ())?)
+        let _turn = crate::device::turn(device);
+        let solution = sampler.run(start.clone(), &*driver, &mut ())?;
+        // A card is done when the turn ends.
+        device.synchronize()?;
+        Ok(solution)
     };
     let top = sde.it.kernel(span.end);
     let prior = noise::prior(&key, top.sigma, (0, spec.samples, data.it.dim()), (device, DType::F64))?;
@@ -156,7 +160,10 @@ fn flow(exact: &dyn ScoreModel, x: Tensor, from: f64, to: f64) -> Result<Tensor>
     let method = Rk45::new(TOLERANCE, TOLERANCE)?;
     let mut stepper = OdeStepper::new(&method, ProbabilityFlow(Problem { sde: &edm, model: exact }));
     let grid = Grid::new(vec![from, to])?;
-    Ok(integrate(&mut stepper, x, &grid, &Stream::new(&Key::root(0), 0), &mut ())?)
+    let _turn = crate::device::turn(x.device());
+    let end = integrate(&mut stepper, x, &grid, &Stream::new(&Key::root(0), 0), &mut ())?;
+    end.device().synchronize()?;
+    Ok(end)
 }
 
 fn points(x: &Tensor) -> Result<Points> {

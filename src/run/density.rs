@@ -32,6 +32,7 @@ pub fn densities(
     key: &Key,
     device: &Device,
 ) -> Result<Densities> {
+    let _turn = crate::device::turn(device);
     let shift = standardise.map_or(0.0, Standardise::log_jacobian);
     let inner = standardise.map_or_else(|| points.clone(), |s| s.apply(points));
     let count = points.len();

@@ -106,6 +106,7 @@ pub fn draw(
     from: Option<&Points>,
     on: (&Device, DType),
 ) -> Result<Drawn> {
+    let _turn = device::turn(on.0);
     let Target { problem, method, grid, driver, .. } = target;
     let (sampler, dim) = (target.sampler(), problem.model.dim());
     // On a card a run is bound by launches: a tape has few.

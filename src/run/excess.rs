@@ -1,7 +1,6 @@
 //! How far a network is from the exact score: the excess denoising loss, over all times and at each noise level.
 
 use candle_core::{DType, Device, Tensor};
-use rayon::prelude::*;
 use serde::Serialize;
 use tweedie_solvers::Key;
 use tweedie_solvers::exact::Exact;
@@ -9,6 +8,7 @@ use tweedie_solvers::kernel::Kernel;
 use tweedie_solvers::model::{Prediction, ScoreModel, tensor};
 use tweedie_solvers::sde::{LinearSde, Use};
 
+use super::draw::each;
 use super::models::EXACT;
 use super::record::{Label, Record};
 use super::{Model, Place};
@@ -125,6 +125,7 @@ struct Against<'a> {
 impl Against<'_> {
     /// E‖ε_θ − ε*‖²/d and E‖ε*‖²/d over points of p_t, at one kernel or at one for each point.
     fn at(&self, at: &[Kernel], key: &Key, count: usize) -> Result<(f64, f64)> {
+        let _turn = crate::device::turn(self.device);
         let dim = self.data.dim();
         let points = self.data.sample(&key.branch("points"), 0, count);
         let noise = key.branch("noise").normals(0, 0, count, dim);
@@ -135,7 +136,7 @@ impl Against<'_> {
         });
         let x = tensor(noised.collect(), (count, dim), &Tensor::zeros((1, 1), DType::F64, self.device)?)?;
         // In pieces, so that wide networks do not fill the memory.
-        let piece = |first: usize| {
+        let piece = |&first: &usize| {
             let rows = PIECE.min(count - first);
             let (x, at) =
                 (x.narrow(0, first, rows)?, if at.len() == 1 { at } else { &at[first..first + rows] });
@@ -145,7 +146,7 @@ impl Against<'_> {
             Ok((wrong, exact.sqr()?.sum_all()?.to_scalar::<f64>()?))
         };
         let starts: Vec<usize> = (0..count).step_by(PIECE).collect();
-        let pieces = starts.into_par_iter().map(piece).collect::<Result<Vec<(f64, f64)>>>()?;
+        let pieces: Vec<(f64, f64)> = each(&starts, self.device, piece)?;
         let (wrong, whole) = pieces.iter().fold((0.0, 0.0), |sum, piece| (sum.0 + piece.0, sum.1 + piece.1));
         let terms = (count * dim) as f64;
         Ok((wrong / terms, whole / terms))

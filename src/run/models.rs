@@ -70,6 +70,7 @@ pub fn train_all(recipe: &Recipe, place: &Place<'_>) -> Result<Vec<Vec<Model>>> 
         of_data.par_iter_mut().zip(&recipe.sdes).try_for_each(|(model, sde)| {
             let span = sde.it.span(Use::Sampling);
             for grid in &recipe.grids {
+                let _turn = crate::device::turn(place.device);
                 let fitted = grid.it.fit(&*sde.it, &*model.score, span, place.device)?;
                 bar.inc(u64::from(fitted.is_some()));
                 model.grids.push(fitted);

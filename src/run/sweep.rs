@@ -11,7 +11,7 @@ use tweedie_solvers::{Key, Result};
 
 use super::draw::{Drawn, Target, draw, launched, start};
 use super::{Job, Model, Place};
-use crate::device::{Run, memory};
+use crate::device::{self, Run, memory};
 use crate::points::Points;
 use crate::recipe::Recipe;
 
@@ -85,6 +85,7 @@ fn sweep(of: &[(Target<'_>, Vec<Key>)], count: usize, on: (&Device, DType)) -> R
     if on.0.is_cpu() || on.1 != DType::F32 {
         return Ok(of.iter().flat_map(|(_, keys)| keys).map(|_| None).collect());
     }
+    let _turn = device::turn(on.0);
     by(of, count, on, |runs, x| launched(runs, of[0].0.problem.model, x))
 }
 
@@ -108,9 +109,10 @@ fn by(
             jobs.push((i, target, key, tape, noise));
         }
     }
-    // The points, a copy of them, and the prior's.
-    let row = 4 * on.1.size_in_bytes() * of.first().map_or(1, |(target, _)| target.problem.model.dim());
-    let most = memory::fitting(row, on.0) / count.max(1);
+    // The points, a copy of them, and the prior's; a launch numbers its coordinates in 32 bits.
+    let dim = of.first().map_or(1, |(target, _)| target.problem.model.dim());
+    let most =
+        memory::fitting(4 * on.1.size_in_bytes() * dim, on.0).min(u32::MAX as usize / dim) / count.max(1);
     if most == 0 {
         return Ok(drawn);
     }

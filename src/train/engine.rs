@@ -9,7 +9,7 @@ use tweedie_solvers::model::{self, ScoreModel};
 use tweedie_solvers::{Error, Result};
 
 use super::{Adam, AdamConfig};
-use crate::device::memory;
+use crate::device::{self, memory};
 use crate::net::{Fused, Goals, Mlp, MlpConfig};
 use card::Card;
 
@@ -62,7 +62,7 @@ pub(super) fn engine(
     device: &Device,
 ) -> Result<Box<dyn Engine>> {
     // The gradient keeps every layer before and after its activation, and what lies between.
-    let row = 4 * (8 * (net.depth + 2) * net.width + 4 * net.embedding);
+    let row = 4 * (8 * (net.depth + 2) * net.width.max(32) + 4 * net.embedding + 8 * net.dim);
     memory::check("`train.batch`", batch, row, device)?;
     if device.is_cpu() {
         return Ok(Box::new(Packed::new(net, frequencies, state, adam)?));
@@ -97,6 +97,7 @@ impl Plain {
 
 impl Engine for Plain {
     fn gradient(&self, goals: &Goals) -> Result<(Vec<Tensor>, f64)> {
+        let _turn = device::turn(self.frequencies.device());
         let weights: Vec<Tensor> = self.weights.iter().map(|w| (**w).clone()).collect();
         let net = Mlp::new(self.net.clone(), &weights, &self.frequencies)?;
         let (shape, device) = (Shape::from((goals.at.len(), net.dim())), self.frequencies.device());

@@ -166,13 +166,13 @@ struct Walk<'a> {
     problem: Problem<'a>,
     /// λ and predictions at the last nodes, newest first.
     past: VecDeque<(f64, Tensor)>,
-    /// The last step: where it began, its interval, its noise, and how many nodes its corrector takes.
-    last: Option<(Tensor, Leap, Option<Tensor>, usize)>,
+    /// The last step: what the predictions added to it, its interval, and how many nodes its corrector takes.
+    last: Option<(Tensor, Leap, usize)>,
 }
 
 impl Walk<'_> {
-    /// keep x + scale h φ₁ m₀ + Σ w_i D_i over `count` nodes, with the difference to the new node's prediction if there is one.
-    fn leap(&self, x: &Tensor, leap: Leap, count: usize, new: Option<&Tensor>) -> Result<Tensor> {
+    /// scale h φ₁ m₀ + Σ w_i D_i over `count` nodes, with the difference to the new node's prediction if there is one.
+    fn added(&self, leap: Leap, count: usize, new: Option<&Tensor>) -> Result<Tensor> {
         let (origin, m) = &self.past[0];
         let earlier = || self.past.iter().take(count).skip(1);
         let mut r: Vec<f64> = earlier().map(|p| (p.0 - origin) / leap.h).collect();
@@ -181,7 +181,7 @@ impl Walk<'_> {
         let others: Vec<&Tensor> = earlier().map(|p| &p.1).chain(new).collect();
         let each: Vec<f64> = w.iter().zip(&r).map(|(w, r)| w / r).collect();
         let own = leap.weight(1) - each.iter().sum::<f64>();
-        combine(x, leap.keep, std::iter::once((own, m)).chain(each.into_iter().zip(others)))
+        combine(m, own, each.into_iter().zip(others))
     }
 }
 
@@ -191,9 +191,8 @@ impl Stepper for Walk<'_> {
         let (from, to) = (self.problem.sde.kernel(step.from), self.problem.sde.kernel(step.to));
         let m = form.predict(self.problem, x, step.from)?;
         let x = match self.last.take() {
-            Some((start, leap, kick, nodes)) if nodes > 0 => {
-                add(self.leap(&start, leap, nodes, Some(&m))?, kick.as_ref())?
-            }
+            // keep x and the noise are those of the prediction.
+            Some((guess, leap, nodes)) if nodes > 0 => (x + (self.added(leap, nodes, Some(&m))? - guess)?)?,
             _ => x.clone(),
         };
         self.past.push_front((from.log_snr(), m));
@@ -202,22 +201,14 @@ impl Stepper for Walk<'_> {
         let quiet = quiet_end && left == 1;
         let tau = if !quiet && (noisy.0..=noisy.1).contains(&to.ratio()) { tau } else { 0.0 };
         let leap = Leap::noisy(form, from, to, tau * tau);
-        let kick = if tau > 0.0 {
-            let spread = to.sigma * (-(-2.0 * tau * tau * leap.h).exp_m1()).sqrt();
-            Some((noise.normal(step, Draw::Increment, &x)? * spread)?)
-        } else {
-            None
-        };
         let most = if lower_final { left } else { usize::MAX };
-        let end = add(self.leap(&x, leap, order.min(most), None)?, kick.as_ref())?;
-        self.last = Some((x, leap, kick, corrector.min(most)));
+        let guess = self.added(leap, order.min(most), None)?;
+        let mut end = combine(&x, leap.keep, [(1.0, &guess)])?;
+        if tau > 0.0 {
+            let spread = to.sigma * (-(-2.0 * tau * tau * leap.h).exp_m1()).sqrt();
+            end = (end + (noise.normal(step, Draw::Increment, &x)? * spread)?)?;
+        }
+        self.last = Some((guess, leap, corrector.min(most)));
         Ok(end)
     }
-}
-
-fn add(x: Tensor, kick: Option<&Tensor>) -> Result<Tensor> {
-    Ok(match kick {
-        Some(kick) => (x + kick)?,
-        None => x,
-    })
 }

@@ -90,12 +90,16 @@ fn shared_memory(device: &CudaDevice) -> Result<usize> {
 }
 
 /// A launch of blocks that each have some shared memory.
-fn launch_config(function: &CudaFunction, blocks: usize, shared: usize) -> Result<LaunchConfig> {
-    // What needs no asking.
-    if shared > 48 << 10 {
-        let limit = CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-        function.set_attribute(limit, shared as i32).map_err(|e| failed("asking for shared memory", e))?;
-    }
+fn launch_config(
+    device: &CudaDevice,
+    function: &CudaFunction,
+    blocks: usize,
+    shared: usize,
+) -> Result<LaunchConfig> {
+    // All that there is: threads share the function, and one that set what it needs would take from others what they do.
+    let limit = CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+    let all = shared_memory(device)? as i32;
+    function.set_attribute(limit, all).map_err(|e| failed("asking for shared memory", e))?;
     Ok(LaunchConfig {
         grid_dim: (blocks as u32, 1, 1),
         block_dim: (THREADS as u32, 1, 1),

@@ -115,12 +115,12 @@ impl Training {
         let mut launch = stream.launch_builder(rows_gradient);
         launch.arg(&*weights).arg(&*transposed).arg(&self.frequencies).arg(&goals);
         launch.arg(&mut room.inputs).arg(&mut room.deltas).arg(&mut room.losses).arg(&all);
-        let config = launch_config(rows_gradient, blocks, self.shape.shared())?;
+        let config = launch_config(device, rows_gradient, blocks, self.shape.shared())?;
         unsafe { launch.launch(config) }.map_err(|e| failed("a gradient", e))?;
         let mut launch = stream.launch_builder(weights_gradient);
         launch.arg(&self.layers).arg(&self.tiles).arg(&room.inputs).arg(&room.deltas);
         launch.arg(&mut *gradient).arg(&mut *squares).arg(&all);
-        let config = launch_config(weights_gradient, tiles, TILES_ROOM)?;
+        let config = launch_config(device, weights_gradient, tiles, TILES_ROOM)?;
         unsafe { launch.launch(config) }.map_err(|e| failed("a gradient", e))?;
         if let Some((plan, clip)) = update {
             let (plan, count) = (device.clone_htod(&plan)?, self.shape.count() as u32);
@@ -128,7 +128,7 @@ impl Training {
             launch.arg(weights).arg(transposed).arg(first).arg(second).arg(average).arg(&*gradient);
             launch.arg(&*squares).arg(&tiles_all).arg(&room.losses).arg(&blocks_all).arg(&plan).arg(&clip);
             launch.arg(&count);
-            let config = launch_config(adam, self.shape.count().div_ceil(THREADS), TILES_ROOM)?;
+            let config = launch_config(device, adam, self.shape.count().div_ceil(THREADS), TILES_ROOM)?;
             unsafe { launch.launch(config) }.map_err(|e| failed("an update", e))?;
         }
         Ok(device.clone_dtoh(&room.losses)?.iter().sum())

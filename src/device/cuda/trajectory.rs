@@ -73,7 +73,7 @@ pub(in crate::device) fn trajectory(of: &Trajectory<'_>, x: &Tensor) -> Result<O
     let function = kernel(device, "trajectory", SOURCE, &defined)?;
     // A block's weights stay where they are while it goes on to other rows.
     let blocks = (tapes.tiles as usize).clamp(1, multiprocessors);
-    let config = launch_config(&function, blocks, of.shared(tall))?;
+    let config = launch_config(device, &function, blocks, of.shared(tall))?;
     let stream = device.cuda_stream();
     let scales = device.clone_htod(&of.scales)?;
     let launch = |weights: CudaView<'_, f32>, e: CudaView<'_, f32>, start: CudaView<'_, f32>| {
@@ -112,7 +112,7 @@ pub(in crate::device) fn mixture(of: &MixtureTrajectory, x: &Tensor) -> Result<O
     }
     let tapes = Loaded::new(program, THREADS, device)?;
     let function = kernel(device, "mixture", MIXTURE, &of.defined())?;
-    let config = launch_config(&function, tapes.tiles.max(1) as usize, of.shared())?;
+    let config = launch_config(device, &function, tapes.tiles.max(1) as usize, of.shared())?;
     let stream = device.cuda_stream();
     let axes = device.clone_htod(&[&of.axes[..], &[0.0]].concat())?;
     let components = device.clone_htod(&of.components)?;

@@ -79,7 +79,7 @@ KERNEL void rows_gradient(const float *weights, const float *transposed, const f
 
     for (unsigned i = thread; i < ROWS * half; i += THREADS) {
         const unsigned r = i / half, k = i % half, row = top + r;
-        const float turns = row < rows ? goals[row * GOAL + 2 * DIM + 1] * frequencies[k] : 0.0f;
+        const float turns = row < rows ? goals[(size_t)row * GOAL + 2 * DIM + 1] * frequencies[k] : 0.0f;
         float sine, cosine;
         sincospif(2.0f * (turns - rintf(turns)), &sine, &cosine);
         a[k * ROWS + r] = sine;
@@ -91,7 +91,7 @@ KERNEL void rows_gradient(const float *weights, const float *transposed, const f
     }
     for (unsigned i = thread; i < ROWS * DIM; i += THREADS) {
         const unsigned row = top + i / DIM;
-        x[i] = row < rows ? goals[row * GOAL + i % DIM] * goals[row * GOAL + 2 * DIM + 2] : 0.0f;
+        x[i] = row < rows ? goals[(size_t)row * GOAL + i % DIM] * goals[(size_t)row * GOAL + 2 * DIM + 2] : 0.0f;
         if (row < rows) inputs[(size_t)EMBEDDING * rows + (size_t)top * DIM + i] = x[i];
     }
     BARRIER();
@@ -131,8 +131,8 @@ KERNEL void rows_gradient(const float *weights, const float *transposed, const f
         float error = output[WIDTH * DIM + i % DIM], scale = 0.0f;
         for (unsigned k = 0; k < 8; k++) error += parts[8 * i + k];
         if (row < rows) {
-            scale = goals[row * GOAL + 2 * DIM];
-            error = scale * (error - goals[row * GOAL + DIM + i % DIM]);
+            scale = goals[(size_t)row * GOAL + 2 * DIM];
+            error = scale * (error - goals[(size_t)row * GOAL + DIM + i % DIM]);
             loss += (double)error * error;
         }
         off[i] = 2.0f * scale * error;

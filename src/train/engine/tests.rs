@@ -68,7 +68,7 @@ fn shapes() -> [(MlpConfig, usize); 4] {
 
 #[test]
 fn gradients_agree() {
-    for device in crate::device::present() {
+    for device in device::present() {
         // Products of a card add up in another order.
         let within = if device.is_cpu() { 1e-5 } else { 1e-4 };
         for (net, rows) in shapes() {
@@ -89,7 +89,7 @@ fn gradients_agree() {
 /// Five updates leave the same state; Adam divides by roots of gradients, so that those near 0 may differ by a step.
 #[test]
 fn updates_agree() {
-    for device in crate::device::present() {
+    for device in device::present() {
         for (net, rows) in shapes() {
             let (mut packed, mut engines) = (packed(&net), engines(&net, &device, rows));
             for number in 1..=5 {
