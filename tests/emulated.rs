@@ -44,7 +44,9 @@ fn tapes(program: &Program, tile: usize, x: &Tensor) -> [Vec<u8>; 6] {
 
 fn emulated(of: &Trajectory<'_>, tall: usize, x: &Tensor) -> Vec<f32> {
     let weights = of.weights;
-    let defined = [("WIDTH", weights.width), ("TALL", tall), ("DIM", weights.dim), ("DEPTH", weights.depth)];
+    let room = ("SHARED_BYTES", of.shared(tall));
+    let defined =
+        [("WIDTH", weights.width), ("TALL", tall), ("DIM", weights.dim), ("DEPTH", weights.depth), room];
     let own = [bytes!(list(&weights.list)), bytes!(of.scales), bytes!(list(&of.e))];
     run(
         "trajectory",
@@ -55,7 +57,8 @@ fn emulated(of: &Trajectory<'_>, tall: usize, x: &Tensor) -> Vec<f32> {
 
 fn emulated_mixture(of: &MixtureTrajectory, x: &Tensor) -> Vec<f32> {
     let own = [bytes!(of.axes), bytes!(of.components), bytes!(of.starts), bytes!(of.sigmas)];
-    run("mixture", &of.defined(), &own.into_iter().chain(tapes(&of.program, THREADS, x)).collect::<Vec<_>>())
+    let defined = [&of.defined()[..], &[("SHARED_BYTES", of.shared())]].concat();
+    run("mixture", &defined, &own.into_iter().chain(tapes(&of.program, THREADS, x)).collect::<Vec<_>>())
 }
 
 /// A method's steps around a model under VP, and a last normal so late that its address needs more than 32 bits.
@@ -208,7 +211,7 @@ fn normals_and_sums_are_the_hosts() {
             bytes!([address, first]),
             bytes!([rows as u32, dim as u32]),
         ];
-        let got = run("elementwise", &[], &lists);
+        let got = run("elementwise", &[("SHARED_BYTES", 0)], &lists);
         let (sums, normals) = got.split_at(rows);
         for (i, got) in sums.iter().enumerate() {
             let terms = (0..3).map(|t| by[t] * f64::from(x[t * rows + i]));

@@ -176,7 +176,8 @@ fn the_kernels_of_a_card_agree() {
                 bytes!(n.map(|n| n as u32)),
             ]
         };
-        let out = emulated::run("training", &shape.defined(), &told(&goals));
+        let defined = [&shape.defined()[..], &[("SHARED_BYTES", shape.shared())]].concat();
+        let out = emulated::run("training", &defined, &told(&goals));
         let mut last = None;
         for _ in 0..updates {
             let gradient = packed.gradient(&goals).unwrap();
@@ -200,7 +201,7 @@ fn the_kernels_of_a_card_agree() {
         // A loss that is not finite changes nothing.
         let mut broken = goals;
         broken.goal[0] = f32::NAN;
-        let out = emulated::run("training", &shape.defined(), &told(&broken));
+        let out = emulated::run("training", &defined, &told(&broken));
         let count = shape.count();
         assert_eq!(&out[count..2 * count], &weights);
         assert!(out[5 * count].is_nan() && out[3 * count..5 * count].iter().all(|m| *m == 0.0));
