@@ -216,6 +216,9 @@ impl MixtureTrajectory {
     /// `None` if the model is no mixture at some question, or a large one, or is never asked.
     pub fn new(model: &dyn ScoreModel, program: Program) -> Option<Self> {
         let dim = model.dim();
+        if dim > MIXED_DIMS {
+            return None;
+        }
         let (mut components, mut starts, mut sigmas) = (Vec::new(), vec![0], Vec::new());
         let mut axes = None;
         for &at in &program.questions {
@@ -229,7 +232,7 @@ impl MixtureTrajectory {
             }
         }
         let axes = axes?.unwrap_or_default();
-        (dim <= MIXED_DIMS).then_some(Self { program, dim, axes, components, starts, sigmas })
+        Some(Self { program, dim, axes, components, starts, sigmas })
     }
 
     /// What is defined for the kernel.
