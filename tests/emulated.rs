@@ -86,6 +86,7 @@ fn runs(
     (tile, sigma): (usize, f64),
     check: impl Fn(Program, &Tensor) -> Vec<f32>,
 ) {
+    // The ends, and after them how often the kernel asked about each row.
     let tapes = [recorded(model, name, 4), recorded(model, "heun", 5)];
     let streams = [Stream::new(&Key::root(3), 5), Stream::new(&Key::root(4), (1 << 32) - 7)];
     let runs = [
@@ -96,13 +97,16 @@ fn runs(
     let rows: usize = runs.iter().map(|(.., rows)| rows).sum();
     let x = noise::prior(&Key::root(3), sigma, (5, rows, model.dim()), (&Device::Cpu, DType::F32)).unwrap();
     let got = check(Program::new(&runs).unwrap(), &x);
-    let (mut want, mut row) = (Vec::new(), 0);
+    let (mut want, mut questions, mut row) = (Vec::new(), Vec::new(), 0);
     for (tape, stream, rows) in runs {
         let own = x.narrow(0, row, rows).unwrap();
         want.extend(list(&tape.play(model, &own, stream.unwrap_or(&streams[0]), sum).unwrap()));
+        questions.extend(std::iter::repeat_n(tape.evals as u32, rows));
         row += rows;
     }
-    assert_eq!(got.len(), want.len());
+    let (got, asked) = got.split_at(want.len());
+    assert_eq!(asked.iter().map(|n| n.to_bits()).collect::<Vec<_>>(), questions, "{name}");
+    let got = got.to_vec();
     for (i, (got, want)) in got.into_iter().zip(want).enumerate() {
         assert!((got - want).abs() < 1e-4 * (1.0 + want.abs()), "{name}, number {i}: {got} {want}");
     }

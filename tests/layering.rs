@@ -58,6 +58,7 @@ fn nothing_looks_up_in_the_mathematics() {
         ("grid", 2),
         ("exact", 3),
         ("count", 3),
+        ("blocks", 3),
         ("dynamics", 4),
         ("observe", 4),
         ("tape", 4),

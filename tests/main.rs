@@ -18,6 +18,7 @@ mod mistakes;
 mod parity;
 mod recipes;
 mod tapes;
+mod tolerances;
 mod verify;
 mod workbench;
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use crate::Result;
 use crate::kernel::{Kernel, Target};
@@ -70,6 +70,14 @@ impl ScoreModel for Counted<'_> {
 
     fn room(&self) -> usize {
         self.model.room()
+    }
+
+    fn rows_apart(&self) -> bool {
+        self.model.rows_apart()
+    }
+
+    fn rounding(&self, dtype: DType) -> f64 {
+        self.model.rounding(dtype)
     }
 
     fn log_densities(&self, x: &Tensor, at: &[Kernel]) -> Result<Tensor> {

@@ -1,6 +1,6 @@
 //! What is integrated: an SDE together with a model of its score, as a reverse SDE or as the probability-flow ODE.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use crate::Result;
 use crate::model::{Prediction, ScoreModel};
@@ -22,13 +22,14 @@ impl std::fmt::Debug for Problem<'_> {
 }
 
 impl Problem<'_> {
-    /// What the model says about x (B, D) at one time, or at one for each row.
+    /// What the model says about x (B, D) at one time, or at one for each row, without the graph that trainable weights leave: solvers do not
+    /// differentiate, and candle would chain a whole run into one graph.
     ///
     /// # Errors
     /// Those of the model.
     pub fn predict(&self, x: &Tensor, t: &[f64]) -> Result<Prediction> {
         let at: Vec<_> = t.iter().map(|&t| self.sde.kernel(t)).collect();
-        Prediction::of(self.model, x, &at)
+        Ok(Prediction::of(self.model, x, &at)?.detach())
     }
 }
 
@@ -55,6 +56,11 @@ pub trait Ode: Send + Sync {
     /// # Errors
     /// If the model or a tensor operation fails.
     fn velocity(&self, x: &Tensor, at: At<'_>) -> Result<Tensor>;
+
+    /// The relative rounding error of velocities at states of a dtype: the dtype's, or the model's where that is larger.
+    fn rounding(&self, dtype: DType) -> f64 {
+        crate::model::rounding(dtype)
+    }
 
     /// How many leading columns of the state an adaptive method controls; the others never change.
     fn controlled(&self, width: usize) -> usize {
@@ -90,5 +96,9 @@ pub struct ProbabilityFlow<'a>(pub Problem<'a>);
 impl Ode for ProbabilityFlow<'_> {
     fn velocity(&self, x: &Tensor, at: At<'_>) -> Result<Tensor> {
         self.0.predict(x, at.t)?.read_rows(at.t.iter().map(|&t| self.0.sde.kernel_rate(t)))
+    }
+
+    fn rounding(&self, dtype: DType) -> f64 {
+        self.0.model.rounding(dtype)
     }
 }

@@ -88,6 +88,7 @@ impl Sampler<'_> {
     /// Those of the method, the model and the observer.
     pub fn run(&self, x: Tensor, noise: &dyn Noise, watch: &mut dyn Observer) -> Result<Solution> {
         let rows = x.dim(0)?;
+        self.method.check(rows, self.problem.model.dim())?;
         let counted = Counted::new(self.problem.model);
         let problem = Problem { sde: self.problem.sde, model: &counted };
         let mut stepper = self.method.stepper(problem)?;

@@ -16,6 +16,7 @@
 //! From the bottom up: [`clock`], [`kernel`] and [`key`]; [`model`] and [`noise`]; [`sde`]; [`grid`]; [`exact`]; [`dynamics`]; [`method`];
 //! [`integrate`](mod@integrate), which holds the only loop; [`likelihood`]. A lower floor names no higher one.
 
+pub mod blocks;
 pub mod clock;
 pub mod count;
 pub mod dynamics;

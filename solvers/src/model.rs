@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::cell::Cell;
 
-use candle_core::{DType, Storage, Tensor};
+use candle_core::{DType, Storage, Tensor, WithDType};
 
 use crate::kernel::{Kernel, Row, Target};
 use crate::{Error, Result};
@@ -44,6 +44,19 @@ pub trait ScoreModel: Send + Sync {
         Err(Error::Unsupported(what.into()))
     }
 
+    /// Whether a row's numbers depend on nothing but the row and its kernel, to the last bit: neither on its companions, nor on how many there
+    /// are, nor on whether all share a kernel. Products of candle's matrices do not promise that, so the default is `false`; a sampler of
+    /// reproducible rows asks such a model through [`Blocks`](crate::blocks::Blocks).
+    fn rows_apart(&self) -> bool {
+        false
+    }
+
+    /// The relative rounding error of the answers for x of a dtype: the dtype's own, or that of what the model computes in. Below it no
+    /// tolerance has a meaning.
+    fn rounding(&self, dtype: DType) -> f64 {
+        rounding(dtype)
+    }
+
     /// About how many numbers are alive at once for each row while the model is asked: what a batch needs of a card's memory.
     fn room(&self) -> usize {
         16 * self.dim()
@@ -58,6 +71,16 @@ pub trait ScoreModel: Send + Sync {
     /// The model itself, for what knows a faster way through one of its kind; wrappers and most models say nothing.
     fn as_any(&self) -> Option<&dyn Any> {
         None
+    }
+}
+
+/// The distance from 1 to the next number of a dtype.
+pub fn rounding(dtype: DType) -> f64 {
+    match dtype {
+        DType::F64 => f64::EPSILON,
+        DType::F16 => 2f64.powi(-10),
+        DType::BF16 => 2f64.powi(-7),
+        _ => f64::from(f32::EPSILON),
     }
 }
 
@@ -88,6 +111,12 @@ impl Prediction {
     /// Those of the model.
     pub fn of(model: &dyn ScoreModel, x: &Tensor, at: &[Kernel]) -> Result<Self> {
         Ok(Self { x: x.clone(), raw: model.raw(x, at)?, target: model.target(), at: at.to_vec() })
+    }
+
+    /// The same without the graph that it came from.
+    #[must_use]
+    pub fn detach(self) -> Self {
+        Self { x: self.x.detach(), raw: self.raw.detach(), ..self }
     }
 
     /// The quantity whose row at each kernel is `want`: c_x · x + c_raw · raw, with coefficients made on the host.
@@ -197,13 +226,25 @@ pub fn reads() -> u64 {
 /// # Errors
 /// If it lies elsewhere.
 pub fn host(x: &Tensor) -> Result<Vec<f32>> {
-    let x = x.to_dtype(DType::F32)?.contiguous()?;
+    numbers(&x.to_dtype(DType::F32)?)
+}
+
+/// The same as f64.
+///
+/// # Errors
+/// If it lies elsewhere.
+pub fn host_f64(x: &Tensor) -> Result<Vec<f64>> {
+    numbers(&x.to_dtype(DType::F64)?)
+}
+
+fn numbers<T: WithDType>(x: &Tensor) -> Result<Vec<T>> {
+    let x = x.contiguous()?;
     let (storage, layout) = x.storage_and_layout();
     let Storage::Cpu(storage) = &*storage else {
         return Err(Error::Unsupported("this form of the model runs on the CPU only".into()));
     };
     let (from, to) = layout.contiguous_offsets().unwrap_or((0, 0));
-    Ok(storage.as_slice::<f32>()?[from..to].to_vec())
+    Ok(storage.as_slice::<T>()?[from..to].to_vec())
 }
 
 /// B of an x that must be (B, dim), with 1 or B kernels.
@@ -215,7 +256,7 @@ pub fn check(x: &Tensor, dim: usize, at: &[Kernel]) -> Result<usize> {
     if columns != dim {
         return Err(Error::shape("x", format!("(B, {dim})"), x.dims()));
     }
-    if at.len() != 1 && at.len() != rows {
+    if at.is_empty() || (at.len() != 1 && at.len() != rows) {
         return Err(Error::shape("the list of kernels", format!("1 or {rows}"), at.len()));
     }
     Ok(rows)

@@ -7,30 +7,54 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use candle_core::{Device, Tensor};
+use candle_core::{D, DType, Device, Tensor};
 
 use crate::clock::Step;
 use crate::dynamics::Problem;
 use crate::integrate::Sampler;
 use crate::kernel::{Kernel, Target};
 use crate::method::{Method, Order, Stepper};
-use crate::model::{ScoreModel, read};
-use crate::noise::{Brownian, Draw, Noise};
-use crate::tape::{Op, Tape};
+use crate::model::{self, ScoreModel, read};
+use crate::noise::{self, Brownian, Draw, Noise, Stream};
+use crate::tape::{self, Op, Tape};
 use crate::{Error, Key, Result};
 
 /// Elements that a state may be made of: enough for all methods but restarts of many steps.
 const WINDOW: usize = 64;
 
 impl Sampler<'_> {
-    /// The run as a tape; `None` if it is not linear, or looks back too far.
+    /// The run as a tape; `None` if it is not linear, or looks back too far. That it is linear the method says, and points show: on random ones
+    /// of three sizes, around a model that is not linear, the tape must do what the sampler does.
     ///
     /// # Errors
     /// Those of the method.
     pub fn record(&self) -> Result<Option<Tape>> {
-        if !self.method.linear() {
-            return Ok(None);
+        let tape = if self.method.linear() { self.recorded()? } else { None };
+        match tape {
+            Some(tape) if self.confirms(&tape)? => Ok(Some(tape)),
+            _ => Ok(None),
         }
+    }
+
+    /// Whether the tape does to points what the sampler does.
+    fn confirms(&self, tape: &Tape) -> Result<bool> {
+        let model = Bent { dim: self.problem.model.dim(), target: self.problem.model.target() };
+        let sampler = Sampler { problem: Problem { model: &model, ..self.problem }, ..*self };
+        let key = Key::root(0).branch("confirm");
+        let sigma = self.problem.sde.kernel(self.grid.first()).sigma;
+        let on = (&Device::Cpu, DType::F64);
+        let start = noise::prior(&key, sigma, (0, SIZES.len(), model.dim), on)?;
+        let start = model::scale(&start, &SIZES)?;
+        let noise = Stream::new(&key, 0);
+        let want = sampler.run(start.clone(), &noise, &mut ())?;
+        let got = read(&tape.play(&model, &start, &noise, tape::sum)?)?;
+        let want = (read(&want.x)?, want.evals);
+        let size = want.0.iter().fold(1.0, |most, v| f64::max(most, v.abs()));
+        let near = got.iter().zip(&want.0).all(|(a, b)| (a - b).abs() <= CONFIRMED * size);
+        Ok(near && want.1.iter().all(|n| *n == tape.evals))
+    }
+
+    fn recorded(&self) -> Result<Option<Tape>> {
         let recorder = Recorder {
             target: self.problem.model.target(),
             ops: Mutex::default(),
@@ -46,6 +70,33 @@ impl Sampler<'_> {
         }
         let (end, evals) = found?;
         Ok(Some(Tape::new(recorder.ops().clone(), end, evals)))
+    }
+}
+
+/// Sizes of the points that a tape is compared on, in deviations of the prior.
+const SIZES: [f64; 3] = [0.1, 1.0, 10.0];
+
+/// How near a tape must come to its sampler, as a part of the largest number: rounding of methods that make much of it is below.
+const CONFIRMED: f64 = 1e-6;
+
+/// A model that is not linear: sin x + cos of each row's mean, whatever the kernel.
+#[derive(Debug)]
+struct Bent {
+    dim: usize,
+    target: Target,
+}
+
+impl ScoreModel for Bent {
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn target(&self) -> Target {
+        self.target
+    }
+
+    fn raw(&self, x: &Tensor, _: &[Kernel]) -> Result<Tensor> {
+        Ok(x.sin()?.broadcast_add(&x.mean_keepdim(D::Minus1)?.cos()?)?)
     }
 }
 
@@ -153,6 +204,10 @@ impl Method for Rebased<'_> {
 
     fn evals(&self, steps: usize) -> Option<usize> {
         self.method.evals(steps)
+    }
+
+    fn has_noise(&self) -> bool {
+        self.method.has_noise()
     }
 
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use candle_core::DType;
 use clap::Args;
 use serde::Serialize;
 use tweedie_solvers::Key;
@@ -11,12 +12,13 @@ use tweedie_solvers::likelihood::{Divergence, Flow, bits_per_dimension};
 use tweedie_solvers::sde::Use;
 
 use super::target::{Source, choose};
-use super::{Machine, must_exist, not_both, one_of, say};
+use super::{Machine, must_exist, not_both, one_of, say, warn};
 use crate::error::{Error, Result};
 use crate::files::{check_suffix, check_writable, read_points};
 use crate::recipe::{PROBES, Section, one};
 use crate::registry::{GRIDS, METHODS, SDES};
 use crate::run::densities;
+use crate::run::lore::{Digits, numbers};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -124,6 +126,9 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
             a.grid
         )));
     }
+    let digits = Digits { dtype: DType::F64, network: score.target.is_none() };
+    let found = numbers(std::slice::from_ref(&method), &sde, score.model.dim(), digits);
+    found.iter().for_each(|text| warn(text));
     let flow = Flow { problem: Problem { sde: &*sde.it, model: &*score.model }, method: ode, grid: &grid };
     let found =
         densities(flow, divergence, &points, score.standardise.as_ref(), &Key::root(a.seed), &device)?;

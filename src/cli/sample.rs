@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::files::{check_suffix, check_writable, read_points, write_points};
 use crate::recipe::{DRIVERS, DTYPES, Section, one};
 use crate::registry::{GRIDS, METHODS, SDES};
-use crate::run::lore::{Law, Plan, foresee};
+use crate::run::lore::{Digits, Law, Plan, foresee, numbers};
 use crate::run::{Target, draw};
 
 #[derive(Debug, Args)]
@@ -104,6 +104,11 @@ pub(super) fn sample(a: &Arguments) -> Result<()> {
         let plan = Plan { methods, grids, steps: &|_, _| vec![steps], given: a.init.is_some() };
         foresee(&a.source.name(), &Law::of(target, None)?, &sde, plan)?.iter().for_each(|text| warn(text));
     }
+    let able = method.it.check(count, score.model.dim());
+    able.map_err(|e| Error::Input(format!("--method {}: {e}", a.method)))?;
+    let digits = Digits { dtype, network: score.target.is_none() };
+    let found = numbers(std::slice::from_ref(&method), &sde, score.model.dim(), digits);
+    found.iter().for_each(|text| warn(text));
     let finish = if a.denoise { Finish::Denoise } else { Finish::Stop };
     let problem = Problem { sde: &*sde.it, model: &*score.model };
     let target = Target { problem, method: &*method.it, grid: &grid, finish, driver };

@@ -113,11 +113,20 @@ pub fn sum(terms: &[(&Tensor, f64)]) -> Result<Tensor> {
     cuda::sum(terms)?.map_or_else(|| tape::sum(terms), Ok)
 }
 
+/// What a launch of trajectories left.
+#[derive(Clone, Debug)]
+pub struct Played {
+    /// The points that they led to, (B, D).
+    pub end: Tensor,
+    /// How often the kernel asked the model about each of them.
+    pub asked: Vec<u32>,
+}
+
 /// The points that trajectories lead x (B, D) to, in one launch; `None` where there is no kernel for them.
 ///
 /// # Errors
 /// If the launch fails.
-pub fn play(trajectory: &Trajectory<'_>, x: &Tensor) -> Result<Option<Tensor>> {
+pub fn play(trajectory: &Trajectory<'_>, x: &Tensor) -> Result<Option<Played>> {
     cuda::trajectory(trajectory, x)
 }
 
@@ -125,7 +134,7 @@ pub fn play(trajectory: &Trajectory<'_>, x: &Tensor) -> Result<Option<Tensor>> {
 ///
 /// # Errors
 /// If the launch fails.
-pub fn play_mixture(trajectory: &MixtureTrajectory, x: &Tensor) -> Result<Option<Tensor>> {
+pub fn play_mixture(trajectory: &MixtureTrajectory, x: &Tensor) -> Result<Option<Played>> {
     cuda::mixture(trajectory, x)
 }
 

@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor};
 use tweedie_solvers::{Key, Result};
 
-use super::{MixtureTrajectory, Shape, Trajectory};
+use super::{MixtureTrajectory, Played, Shape, Trajectory};
 
 pub(super) fn sum(_: &[(&Tensor, f64)]) -> Result<Option<Tensor>> {
     Ok(None)
@@ -13,11 +13,11 @@ pub(super) fn normals(_: &Key, _: u64, _: (u64, usize, usize), _: &Device) -> Re
     Ok(None)
 }
 
-pub(super) fn trajectory(_: &Trajectory<'_>, _: &Tensor) -> Result<Option<Tensor>> {
+pub(super) fn trajectory(_: &Trajectory<'_>, _: &Tensor) -> Result<Option<Played>> {
     Ok(None)
 }
 
-pub(super) fn mixture(_: &MixtureTrajectory, _: &Tensor) -> Result<Option<Tensor>> {
+pub(super) fn mixture(_: &MixtureTrajectory, _: &Tensor) -> Result<Option<Played>> {
     Ok(None)
 }
 

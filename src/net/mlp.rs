@@ -274,6 +274,11 @@ impl ScoreModel for Mlp {
         Ok((value.to_dtype(dtype)?, slopes))
     }
 
+    /// Whatever the dtype of x, it computes in f32.
+    fn rounding(&self, _: DType) -> f64 {
+        f64::from(f32::EPSILON)
+    }
+
     /// A layer before and after its activation, and what lies between.
     fn room(&self) -> usize {
         5 * self.config.width + 2 * self.config.embedding

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use tweedie_solvers::Result;
 use tweedie_solvers::kernel::{Kernel, Target};
 use tweedie_solvers::model::ScoreModel;
@@ -87,6 +87,10 @@ impl ScoreModel for Resident {
 
     fn room(&self) -> usize {
         self.net.room()
+    }
+
+    fn rounding(&self, dtype: DType) -> f64 {
+        self.net.rounding(dtype)
     }
 
     fn as_any(&self) -> Option<&dyn Any> {

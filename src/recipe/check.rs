@@ -25,6 +25,14 @@ impl Recipe {
         }
         self.check_likelihood()?;
         self.check_paths()?;
+        for (data, _) in &self.data {
+            for method in &self.methods {
+                let made = method.it.check(self.samples, data.it.dim());
+                made.map_err(|e| {
+                    Error::Input(format!("{}: {} on {}: {e}", self.file, method.label, data.label))
+                })?;
+            }
+        }
         if let ModelSpec::Saved(path) = &self.model {
             let found = Checkpoint::load(path)
                 .map_err(|e| Error::Input(format!("{}: model.path: {e}", self.file)))?;

@@ -1,11 +1,12 @@
 //! Log-densities in pieces, in the coordinates of the user.
 
 use candle_core::{DType, Device, Tensor};
+use tweedie_solvers::dynamics::Problem;
 use tweedie_solvers::likelihood::{Divergence, Flow};
 use tweedie_solvers::model::tensor;
 use tweedie_solvers::{Key, Result};
 
-use super::draw::{each, piece};
+use super::draw::{apart, each, piece};
 use crate::data::Standardise;
 use crate::points::Points;
 
@@ -33,6 +34,12 @@ pub fn densities(
     device: &Device,
 ) -> Result<Densities> {
     let _turn = crate::device::turn(device);
+    // A point's density does not depend on how many follow it.
+    let blocks = apart(flow.problem.model, device)?;
+    let flow = match &blocks {
+        Some(model) => Flow { problem: Problem { model, ..flow.problem }, ..flow },
+        None => flow,
+    };
     let shift = standardise.map_or(0.0, Standardise::log_jacobian);
     let inner = standardise.map_or_else(|| points.clone(), |s| s.apply(points));
     let count = points.len();
@@ -42,17 +49,17 @@ pub fn densities(
     let starts: Vec<usize> = (0..count).step_by(piece.max(1)).collect();
     let like = Tensor::zeros((1, 1), DType::F64, device)?;
     let run = |&first: &usize| {
-        // Whole pieces here too, so that a point's density does not depend on how many follow it.
-        let x = tensor(inner.cycle(first, piece).values().to_vec(), (piece, points.dim()), &like)?;
-        Ok((flow.log_density(&x, divergence, key, first as u64)?, piece.min(count - first)))
+        let rows = piece.min(count - first);
+        let x = tensor(inner.slice(first, first + rows).values().to_vec(), (rows, points.dim()), &like)?;
+        flow.log_density(&x, divergence, key, first as u64)
     };
     let pieces = each(&starts, device, run)?;
     let mut out = Densities { log_p: Vec::new(), standard_error: None, evals: Vec::new() };
-    for (found, rows) in pieces {
-        out.log_p.extend(found.log_p[..rows].iter().map(|p| p + shift));
-        out.evals.extend(&found.evals[..rows]);
+    for found in pieces {
+        out.log_p.extend(found.log_p.iter().map(|p| p + shift));
+        out.evals.extend(&found.evals);
         if let Some(errors) = found.standard_error {
-            out.standard_error.get_or_insert_default().extend(&errors[..rows]);
+            out.standard_error.get_or_insert_default().extend(&errors);
         }
     }
     Ok(out)

@@ -4,7 +4,9 @@ use std::ops::ControlFlow;
 
 use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
+use tweedie_solvers::blocks::Blocks;
 use tweedie_solvers::clock::Grid;
+use tweedie_solvers::count::Counted;
 use tweedie_solvers::dynamics::Problem;
 use tweedie_solvers::integrate::{Finish, Sampler, Solution};
 use tweedie_solvers::method::Method;
@@ -15,13 +17,24 @@ use tweedie_solvers::sde::Use;
 use tweedie_solvers::tape::Tape;
 use tweedie_solvers::{Key, Result};
 
-use crate::device::{self, MixtureTrajectory, Program, Run};
+use crate::device::{self, MixtureTrajectory, Played, Program, Run};
 use crate::net::Resident;
 use crate::points::Points;
 
-/// Rows per piece on the CPU: small enough for the caches. Pieces are always whole, the last one with samples that nobody asked for:
-/// a matrix product of another height rounds differently, and the first 30 of 10 000 samples are to be the 30 of 30 to the last bit.
+/// Rows per piece on the CPU: small enough for the caches. The last piece holds what is left, and no sample is computed that nobody asked for.
 pub const PIECE: usize = 250;
+
+/// Rows of a block of a model that rounds blocks of different heights differently. On the CPU the first 30 of 10 000 samples are to be the
+/// 30 of 30 to the last bit, of adaptive methods too, which drop rows as they arrive.
+const BLOCK: usize = 16;
+
+/// A model whose rows do not depend on how many there are: itself, or in blocks of one height. On a card equality is up to rounding.
+pub(super) fn apart<'a>(model: &'a dyn ScoreModel, device: &Device) -> Result<Option<Blocks<'a>>> {
+    if !device.is_cpu() || model.rows_apart() {
+        return Ok(None);
+    }
+    Ok(Some(Blocks::new(model, BLOCK)?))
+}
 
 /// Rows that are worked on together: a piece on the CPU, all that fit on a card.
 pub(super) fn piece(couples: bool, count: usize, row: usize, device: &Device) -> Result<usize> {
@@ -107,6 +120,11 @@ pub fn draw(
     on: (&Device, DType),
 ) -> Result<Drawn> {
     let _turn = device::turn(on.0);
+    let blocks = apart(target.problem.model, on.0)?;
+    let target = match &blocks {
+        Some(model) => Target { problem: Problem { model, ..target.problem }, ..target },
+        None => target,
+    };
     let Target { problem, method, grid, driver, .. } = target;
     let (sampler, dim) = (target.sampler(), problem.model.dim());
     // On a card a run is bound by launches: a tape has few.
@@ -115,33 +133,29 @@ pub fn draw(
     let piece = piece(method.couples_batch(), count, row, on.0)?;
     let starts: Vec<usize> = (0..count).step_by(piece.max(1)).collect();
     let run = |&first: &usize| -> Result<(Vec<f64>, f64, Option<usize>)> {
-        let asked = piece.min(count - first);
+        let rows = piece.min(count - first);
         let start = || match from {
             Some(points) => {
                 let like = Tensor::zeros((1, 1), on.1, on.0)?;
-                tensor(points.cycle(first, piece).values().to_vec(), (piece, dim), &like)
+                tensor(points.cycle(first, rows).values().to_vec(), (rows, dim), &like)
             }
-            None => start(&target, key, (first as u64, piece), on),
+            None => start(&target, key, (first as u64, rows), on),
         };
         let noise = driver.noise(key, first as u64, target.end());
         let noise = device::Made(&*noise);
         let Solution { x, evals } = match &tape {
-            Some(tape) => Solution {
-                x: played(tape, problem.model, &start()?, &noise)?,
-                evals: vec![tape.evals; piece],
-            },
+            Some(tape) => played(tape, problem.model, &start()?, &noise)?,
             None => sampler.run(start()?, &noise, &mut ())?,
         };
-        let mut values: Vec<f64> = x.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
-        values.truncate(asked * dim);
+        let values: Vec<f64> = x.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
         let mut step = None;
         if values.iter().any(|v| !v.is_finite()) {
             // The same noise again, this time with someone watching.
-            let mut watch = Watch { rows: asked, first: None };
+            let mut watch = Watch { first: None };
             sampler.run(start()?, &noise, &mut watch)?;
             step = Some(watch.first.unwrap_or(grid.len() - 1));
         }
-        Ok((values, evals[..asked].iter().sum::<f64>(), step))
+        Ok((values, evals.iter().sum::<f64>(), step))
     };
     let pieces = each(&starts, on.0, run)?;
     let evals = pieces.iter().map(|p| p.1).sum::<f64>() / count as f64;
@@ -151,14 +165,20 @@ pub fn draw(
     Ok(Drawn { points, evals, diverged: step.map(|step| (bad, step)) })
 }
 
-/// The end of a tape: in one launch where the model and the device have a kernel for that, else operation by operation.
-fn played(tape: &Tape, model: &dyn ScoreModel, x: &Tensor, noise: &dyn Noise) -> Result<Tensor> {
-    let run = (tape, noise.stream(), x.dim(0)?);
-    launched(&[run], model, x)?.map_or_else(|| tape.play(model, x, noise, device::sum), Ok)
+/// The end of a tape: in one launch where the model and the device have a kernel for that, else operation by operation. Evaluations are
+/// counted where they are made.
+fn played(tape: &Tape, model: &dyn ScoreModel, x: &Tensor, noise: &dyn Noise) -> Result<Solution> {
+    let rows = x.dim(0)?;
+    if let Some(Played { end, asked }) = launched(&[(tape, noise.stream(), rows)], model, x)? {
+        return Ok(Solution { x: end, evals: asked.into_iter().map(f64::from).collect() });
+    }
+    let counted = Counted::new(model);
+    let x = tape.play(&counted, x, noise, device::sum)?;
+    Ok(Solution { x, evals: counted.per_row(rows, None) })
 }
 
 /// The ends of runs whose starts come one after the other in x, in one launch; `None` where there is no kernel for that.
-pub(super) fn launched(runs: &[Run<'_>], model: &dyn ScoreModel, x: &Tensor) -> Result<Option<Tensor>> {
+pub(super) fn launched(runs: &[Run<'_>], model: &dyn ScoreModel, x: &Tensor) -> Result<Option<Played>> {
     let Some(program) = Program::new(runs).filter(|_| x.dtype() == DType::F32) else { return Ok(None) };
     if let Some(net) = model.as_any().and_then(|model| model.downcast_ref::<Resident>()) {
         let Some(trajectory) = net.trajectory(program)? else { return Ok(None) };
@@ -168,16 +188,14 @@ pub(super) fn launched(runs: &[Run<'_>], model: &dyn ScoreModel, x: &Tensor) -> 
     device::play_mixture(&trajectory, x)
 }
 
-/// Remembers the first step after which one of the first `rows` rows is not finite.
+/// Remembers the first step after which a row is not finite.
 struct Watch {
-    rows: usize,
     first: Option<usize>,
 }
 
 impl Observer for Watch {
     fn observe(&mut self, at: &Moment<'_>) -> Result<ControlFlow<()>> {
-        let values: Vec<f64> =
-            at.x.narrow(0, 0, self.rows)?.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
+        let values: Vec<f64> = at.x.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
         if values.iter().all(|v| v.is_finite()) {
             return Ok(ControlFlow::Continue(()));
         }

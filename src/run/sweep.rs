@@ -11,7 +11,7 @@ use tweedie_solvers::{Key, Result};
 
 use super::draw::{Drawn, Target, draw, launched, start};
 use super::{Job, Model, Place};
-use crate::device::{self, Run, memory};
+use crate::device::{self, Played, Run, memory};
 use crate::points::Points;
 use crate::recipe::Recipe;
 
@@ -93,7 +93,7 @@ fn by(
     of: &[(Target<'_>, Vec<Key>)],
     count: usize,
     on: (&Device, DType),
-    launch: impl Fn(&[Run<'_>], &Tensor) -> Result<Option<Tensor>>,
+    launch: impl Fn(&[Run<'_>], &Tensor) -> Result<Option<Played>>,
 ) -> Result<Vec<Option<Drawn>>> {
     let mut drawn: Vec<Option<Drawn>> = of.iter().flat_map(|(_, keys)| keys).map(|_| None).collect();
     let mut tapes = Vec::new();
@@ -121,13 +121,15 @@ fn by(
             jobs.iter().map(|(.., tape, noise)| (*tape, noise.stream(), count)).collect();
         let starts = jobs.iter().map(|(_, target, key, ..)| start(target, key, (0, count), on));
         let starts = Tensor::cat(&starts.collect::<Result<Vec<_>>>()?, 0)?;
-        let Some(ends) = launch(&runs, &starts)? else { continue };
+        let Some(Played { end: ends, asked }) = launch(&runs, &starts)? else { continue };
         let values: Vec<f64> = ends.to_dtype(DType::F64)?.flatten_all()?.to_vec1()?;
         let dim = ends.dim(1)?;
-        for ((i, .., tape, _), values) in jobs.iter().zip(values.chunks(count * dim)) {
+        for (((i, ..), values), asked) in jobs.iter().zip(values.chunks(count * dim)).zip(asked.chunks(count))
+        {
             if values.iter().all(|v| v.is_finite()) {
                 let points = Points::new(dim, values.to_vec());
-                drawn[*i] = Some(Drawn { points, evals: tape.evals, diverged: None });
+                let evals = asked.iter().map(|&n| f64::from(n)).sum::<f64>() / count as f64;
+                drawn[*i] = Some(Drawn { points, evals, diverged: None });
             }
         }
     }
@@ -141,6 +143,7 @@ mod tests {
     use crate::net::{Mlp, MlpConfig, frozen};
     use crate::recipe::{Section, named};
     use crate::registry::METHODS;
+    use tweedie_solvers::count::Counted;
     use tweedie_solvers::dynamics::Problem;
     use tweedie_solvers::exact::Mixture;
     use tweedie_solvers::grid::UniformLogSnr;
@@ -191,12 +194,17 @@ mod tests {
                 let (on, count) = ((&device, DType::F32), 70);
                 let swept = if device.is_cpu() {
                     let played = |runs: &[Run<'_>], x: &Tensor| {
+                        let mut asked = Vec::new();
                         let ends = runs.iter().enumerate().map(|(i, (tape, stream, rows))| {
                             let none = driver.noise(&Key::root(0), 0, 1.0);
                             let noise = stream.map_or(&*none, |s| s as &dyn Noise);
-                            tape.play(model, &x.narrow(0, i * count, *rows)?, noise, sum)
+                            let counted = Counted::new(model);
+                            let end = tape.play(&counted, &x.narrow(0, i * count, *rows)?, noise, sum);
+                            asked.extend(counted.per_row(*rows, None).into_iter().map(|n| n as u32));
+                            end
                         });
-                        Ok(Some(Tensor::cat(&ends.collect::<Result<Vec<_>>>()?, 0)?))
+                        let end = Tensor::cat(&ends.collect::<Result<Vec<_>>>()?, 0)?;
+                        Ok(Some(Played { end, asked }))
                     };
                     by(&targets, count, on, played).unwrap()
                 } else {

@@ -258,6 +258,10 @@ impl ScoreModel for Boxes {
         16 * self.weights.len() * (self.dim() + 1)
     }
 
+    fn rows_apart(&self) -> bool {
+        true
+    }
+
     fn raw(&self, x: &Tensor, at: &[Kernel]) -> Result<Tensor> {
         Ok(self.raw_jvp(x, &[], at)?.0)
     }

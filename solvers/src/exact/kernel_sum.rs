@@ -90,11 +90,15 @@ impl KernelSum {
         &self.levels
     }
 
-    /// The coarsest level that serves all the kernels.
-    pub(super) fn level(&self, at: &[Kernel]) -> &Level {
-        let width = |k: &Kernel| self.thickness.hypot(k.sigma / k.alpha);
-        let least = at.iter().map(width).fold(f64::INFINITY, f64::min);
-        self.levels.iter().rev().find(|l| l.from <= least).unwrap_or(&self.levels[0])
+    /// The number of the coarsest level that serves a kernel.
+    fn level_number(&self, at: Kernel) -> usize {
+        let width = self.thickness.hypot(at.sigma / at.alpha);
+        self.levels.iter().rposition(|l| l.from <= width).unwrap_or(0)
+    }
+
+    /// The coarsest level that serves a kernel.
+    pub(super) fn level(&self, at: Kernel) -> &Level {
+        &self.levels[self.level_number(at)]
     }
 
     fn variance(&self, at: Kernel) -> f64 {
@@ -103,15 +107,16 @@ impl KernelSum {
 
     /// Per point of the level: ln w_j − |x − α c_j|²/2v.
     fn logits<'a>(&'a self, x: &'a [f64], at: Kernel) -> impl Iterator<Item = f64> + Clone + 'a {
-        let (level, half) = (self.level(&[at]), 0.5 / self.variance(at));
+        let (level, half) = (self.level(at), 0.5 / self.variance(at));
         level.points.chunks_exact(self.dim).zip(&level.weights).map(move |(c, w)| {
             let square: f64 = x.iter().zip(c).map(|(x, c)| (x - at.alpha * c).powi(2)).sum();
             w.ln() - half * square
         })
     }
 
+    /// For kernels of one level.
     fn tensors(&self, x: &Tensor, at: &[Kernel]) -> Result<Parts> {
-        let level = self.level(at);
+        let level = self.level(at[0]);
         let alphas: Vec<f64> = at.iter().map(|k| k.alpha).collect();
         let alpha = model::column(&alphas, x)?;
         let count = level.weights.len();
@@ -184,7 +189,7 @@ impl ScoreModel for KernelSum {
     }
 
     fn components(&self, at: Kernel) -> Option<Components> {
-        let (level, variance) = (self.level(&[at]), self.variance(at));
+        let (level, variance) = (self.level(at), self.variance(at));
         let own = level.points.chunks_exact(self.dim).zip(&level.weights).flat_map(|(c, w)| {
             let centre = c.iter().map(|c| (at.alpha * c) as f32);
             centre.chain(std::iter::repeat_n((1.0 / variance) as f32, self.dim)).chain([w.ln() as f32])
@@ -196,24 +201,40 @@ impl ScoreModel for KernelSum {
         Ok(self.raw_jvp(x, &[], at)?.0)
     }
 
+    fn rows_apart(&self) -> bool {
+        true
+    }
+
     fn raw_jvp(&self, x: &Tensor, tangents: &[Tensor], at: &[Kernel]) -> Result<(Tensor, Vec<Tensor>)> {
         let rows = model::check(x, self.dim, at)?;
-        let most = (DISTANCES / self.level(at).weights.len()).max(1);
-        if rows <= most {
+        let level = |row: usize| self.level_number(at[if at.len() == 1 { 0 } else { row }]);
+        // Rows of one level together, and no more than can be held at once.
+        let mut pieces: Vec<Vec<u32>> = Vec::new();
+        for wanted in 0..self.levels.len() {
+            let own: Vec<u32> = (0..rows).filter(|&row| level(row) == wanted).map(|row| row as u32).collect();
+            let most = (DISTANCES / self.levels[wanted].weights.len()).max(1);
+            pieces.extend(own.chunks(most).map(<[u32]>::to_vec));
+        }
+        if pieces.len() <= 1 {
             return self.piece(x, tangents, at);
         }
         let (mut values, mut derivatives) = (Vec::new(), vec![Vec::new(); tangents.len()]);
-        for first in (0..rows).step_by(most) {
-            let count = most.min(rows - first);
-            let part = |t: &Tensor| Ok(t.narrow(0, first, count)?);
-            let at = if at.len() == 1 { at } else { &at[first..first + count] };
+        for piece in &pieces {
+            let index = Tensor::new(&piece[..], x.device())?;
+            let own: Vec<Kernel> =
+                piece.iter().map(|&row| at[if at.len() == 1 { 0 } else { row as usize }]).collect();
+            let part = |t: &Tensor| Ok(t.index_select(&index, 0)?);
             let tangents = tangents.iter().map(part).collect::<Result<Vec<_>>>()?;
-            let (value, slopes) = self.piece(&part(x)?, &tangents, at)?;
+            let (value, slopes) = self.piece(&part(x)?, &tangents, &own)?;
             values.push(value);
             derivatives.iter_mut().zip(slopes).for_each(|(all, one)| all.push(one));
         }
-        let whole = derivatives.iter().map(|parts| Ok(Tensor::cat(parts, 0)?));
-        Ok((Tensor::cat(&values, 0)?, whole.collect::<Result<_>>()?))
+        // Where each row has come to lie.
+        let mut places = vec![0u32; rows];
+        pieces.iter().flatten().zip(0..).for_each(|(&row, place)| places[row as usize] = place);
+        let places = Tensor::from_vec(places, rows, x.device())?;
+        let whole = |parts: &Vec<Tensor>| Ok(Tensor::cat(parts, 0)?.index_select(&places, 0)?);
+        Ok((whole(&values)?, derivatives.iter().map(whole).collect::<Result<_>>()?))
     }
 
     fn log_densities(&self, x: &Tensor, at: &[Kernel]) -> Result<Tensor> {
@@ -228,8 +249,7 @@ impl Exact for KernelSum {
     }
 
     fn score(&self, x: &[f64], at: Kernel) -> Vec<f64> {
-        let (level, total, variance) =
-            (self.level(&[at]), log_sum_exp(self.logits(x, at)), self.variance(at));
+        let (level, total, variance) = (self.level(at), log_sum_exp(self.logits(x, at)), self.variance(at));
         let mut out = vec![0.0; self.dim];
         for (logit, c) in self.logits(x, at).zip(level.points.chunks_exact(self.dim)) {
             let r = (logit - total).exp() / variance;

@@ -6,6 +6,7 @@
 //! at every kernel, so that nothing is inverted. The model predicts the noise ε̂ = −σ ∇log p_t, which stays finite as σ → 0.
 
 mod fused;
+mod rows;
 
 use candle_core::{D, DType, Tensor};
 use nalgebra::{DMatrix, SymmetricEigen};
@@ -16,6 +17,7 @@ use crate::kernel::{Kernel, Target};
 use crate::model::{self, Components, ScoreModel};
 use crate::{Error, Key, Result};
 use fused::Fused;
+use rows::Rows;
 
 /// A mixture of K Gaussians in D dimensions, with full covariances.
 #[derive(Clone, Debug)]
@@ -27,6 +29,10 @@ pub struct Mixture {
     /// Per component: eigenvalues Λ_k, and eigenvectors Q_k as a row-major D×D matrix with vectors in columns.
     variances: Vec<Vec<f64>>,
     axes: Vec<Vec<f64>>,
+    /// Q_kᵀ μ_k, K·D numbers.
+    centres: Vec<f64>,
+    /// Whether every Q_k is the identity.
+    plain: bool,
 }
 
 impl Mixture {
@@ -88,7 +94,14 @@ impl Mixture {
             );
             flat.push(values);
         }
-        Ok(Self { dim, weights, means, covs: flat, variances, axes })
+        let identity =
+            |axes: &Vec<f64>| (0..dim * dim).all(|i| axes[i] == f64::from(u8::from(i / dim == i % dim)));
+        let plain = axes.iter().all(identity);
+        let centre = |(mean, q): (&Vec<f64>, &Vec<f64>)| -> Vec<f64> {
+            (0..dim).map(|j| (0..dim).map(|i| mean[i] * q[i * dim + j]).sum()).collect()
+        };
+        let centres = means.iter().zip(&axes).flat_map(centre).collect();
+        Ok(Self { dim, weights, means, covs: flat, variances, axes, centres, plain })
     }
 
     /// One Gaussian N(mean, deviation² I).
@@ -202,16 +215,14 @@ impl Mixture {
         let bias = model::tensor(biases, (at.len(), count), x)?;
         // Q: (D, K·D), columns are the axes of all components; means in their own eigenbasis: (1, K·D).
         let mut q = vec![0.0; d * count * d];
-        let mut centre = vec![0.0; count * d];
         for k in 0..count {
             for (i, j) in (0..d).flat_map(|i| (0..d).map(move |j| (i, j))) {
                 q[i * count * d + k * d + j] = self.axes[k][i * d + j];
-                centre[k * d + j] += self.means[k][i] * self.axes[k][i * d + j];
             }
         }
         let q = model::tensor(q, (d, count * d), x)?;
         let alphas: Vec<f64> = at.iter().map(|k| k.alpha).collect();
-        let centre = model::tensor(centre, (1, count * d), x)?;
+        let centre = model::tensor(self.centres.clone(), (1, count * d), x)?;
         let centre = if at.len() == 1 {
             (centre * alphas[0])?
         } else {
@@ -227,21 +238,35 @@ impl Mixture {
         Ok(Parts { rows, q, precision, pull, weights })
     }
 
-    /// The noised law.
-    fn law(&self, at: Kernel) -> Components {
+    /// The noised law: for each Gaussian D numbers α Qᵀμ, D numbers 1/C in its axes, and log w − ½ log det C but for a constant.
+    fn numbers(&self, at: Kernel) -> Vec<f64> {
         let d = self.dim;
         let (precisions, biases) = self.spectra(&[at]);
         let mut numbers = Vec::with_capacity(biases.len() * (2 * d + 1));
         for (k, bias) in biases.into_iter().enumerate() {
-            let mean = |j: usize| (0..d).map(|i| self.means[k][i] * self.axes[k][i * d + j]).sum::<f64>();
-            numbers.extend((0..d).map(|j| (at.alpha * mean(j)) as f32));
-            numbers.extend(precisions[k * d..][..d].iter().map(|v| *v as f32));
-            numbers.push(bias as f32);
+            numbers.extend(self.centres[k * d..][..d].iter().map(|c| at.alpha * c));
+            numbers.extend(&precisions[k * d..][..d]);
+            numbers.push(bias);
         }
-        let plain = |axes: &Vec<f64>| (0..d * d).all(|i| axes[i] == f64::from(u8::from(i / d == i % d)));
-        let axes =
-            (!self.axes.iter().all(plain)).then(|| self.axes.iter().flatten().map(|v| *v as f32).collect());
+        numbers
+    }
+
+    /// The same in f32, with the axes and σ.
+    fn law(&self, at: Kernel) -> Components {
+        let numbers = self.numbers(at).into_iter().map(|v| v as f32).collect();
+        let axes = (!self.plain).then(|| self.axes.iter().flatten().map(|v| *v as f32).collect());
         Components { sigma: at.sigma as f32, axes, numbers }
+    }
+
+    /// The prediction and its derivatives on the host, in f64.
+    fn on_host(&self, x: &Tensor, tangents: &[Tensor], at: &[Kernel]) -> Result<(Tensor, Vec<Tensor>)> {
+        model::check(x, self.dim, at)?;
+        let moved = tangents.iter().map(model::host_f64).collect::<Result<Vec<_>>>()?;
+        let rows = Rows { mixture: self, x: &model::host_f64(x)?, tangents: &moved, at };
+        let found = Arch::new().dispatch(rows).into_iter().map(|values| model::tensor(values, x.shape(), x));
+        let mut found = found.collect::<Result<Vec<_>>>()?.into_iter();
+        let value = found.next().ok_or_else(|| Error::Solve("a mixture without a value".into()))?;
+        Ok((value, found.collect()))
     }
 
     /// Σ_k w_k Q_k p_k for weights (B, K) and values (B, K·D) in the eigenbases.
@@ -250,6 +275,28 @@ impl Mixture {
         let spread = weights.reshape((parts.rows, count, 1))?;
         let values = values.reshape((parts.rows, count, d))?.broadcast_mul(&spread)?;
         Ok(values.reshape((parts.rows, count * d))?.matmul(&parts.q.t()?)?)
+    }
+}
+
+impl Mixture {
+    /// The same on tensors, for cards. With ℓ̇_k = −pullᵀu and ṙ_k = r_k (ℓ̇_k − Σ r ℓ̇):
+    /// d/du Σ r_k Q_k pull_k = Σ ṙ_k Q_k pull_k + Σ r_k Q_k C_k⁻¹ Q_kᵀ u.
+    fn on_tensors(&self, x: &Tensor, tangents: &[Tensor], at: &[Kernel]) -> Result<(Tensor, Vec<Tensor>)> {
+        let parts = self.tensors(x, at)?;
+        let sigmas: Vec<f64> = at.iter().map(|k| k.sigma).collect();
+        let (count, d) = (self.weights.len(), self.dim);
+        let value = model::scale(&self.combine(&parts, &parts.weights, &parts.pull)?, &sigmas)?;
+        let derivatives = tangents.iter().map(|u| {
+            let u = u.matmul(&parts.q)?;
+            let slope = (&parts.pull * &u)?.reshape((parts.rows, count, d))?.sum(D::Minus1)?.neg()?;
+            let mean = (&parts.weights * &slope)?.sum_keepdim(1)?;
+            let moved = (&parts.weights * slope.broadcast_sub(&mean)?)?;
+            let bent = self.combine(&parts, &moved, &parts.pull)?;
+            let straight = self.combine(&parts, &parts.weights, &u.broadcast_mul(&parts.precision)?)?;
+            model::scale(&(bent + straight)?, &sigmas)
+        });
+        let derivatives = derivatives.collect::<Result<_>>()?;
+        Ok((value, derivatives))
     }
 }
 
@@ -279,34 +326,21 @@ impl ScoreModel for Mixture {
         Some(self.law(at))
     }
 
+    fn rows_apart(&self) -> bool {
+        true
+    }
+
     fn raw(&self, x: &Tensor, at: &[Kernel]) -> Result<Tensor> {
-        if let (&[at], DType::F32, true) = (at, x.dtype(), x.device().is_cpu()) {
-            model::check(x, self.dim, &[at])?;
+        if x.device().is_cpu() && x.dtype() == DType::F32 {
+            model::check(x, self.dim, at)?;
             let values = Arch::new().dispatch(Fused::new(self, &model::host(x)?, at));
             return Ok(Tensor::from_vec(values, x.shape(), x.device())?);
         }
-        let parts = self.tensors(x, at)?;
-        let sigmas: Vec<f64> = at.iter().map(|k| k.sigma).collect();
-        model::scale(&self.combine(&parts, &parts.weights, &parts.pull)?, &sigmas)
+        Ok(self.raw_jvp(x, &[], at)?.0)
     }
 
-    /// With ℓ̇_k = −pullᵀu and ṙ_k = r_k (ℓ̇_k − Σ r ℓ̇):  d/du Σ r_k Q_k pull_k = Σ ṙ_k Q_k pull_k + Σ r_k Q_k C_k⁻¹ Q_kᵀ u.
     fn raw_jvp(&self, x: &Tensor, tangents: &[Tensor], at: &[Kernel]) -> Result<(Tensor, Vec<Tensor>)> {
-        let parts = self.tensors(x, at)?;
-        let sigmas: Vec<f64> = at.iter().map(|k| k.sigma).collect();
-        let (count, d) = (self.weights.len(), self.dim);
-        let value = model::scale(&self.combine(&parts, &parts.weights, &parts.pull)?, &sigmas)?;
-        let derivatives = tangents.iter().map(|u| {
-            let u = u.matmul(&parts.q)?;
-            let slope = (&parts.pull * &u)?.reshape((parts.rows, count, d))?.sum(D::Minus1)?.neg()?;
-            let mean = (&parts.weights * &slope)?.sum_keepdim(1)?;
-            let moved = (&parts.weights * slope.broadcast_sub(&mean)?)?;
-            let bent = self.combine(&parts, &moved, &parts.pull)?;
-            let straight = self.combine(&parts, &parts.weights, &u.broadcast_mul(&parts.precision)?)?;
-            model::scale(&(bent + straight)?, &sigmas)
-        });
-        let derivatives = derivatives.collect::<Result<_>>()?;
-        Ok((value, derivatives))
+        if x.device().is_cpu() { self.on_host(x, tangents, at) } else { self.on_tensors(x, tangents, at) }
     }
 
     fn log_densities(&self, x: &Tensor, at: &[Kernel]) -> Result<Tensor> {

@@ -271,9 +271,7 @@ fn pieces_and_levels() {
     assert_eq!(each[599..], alone);
     let level = |from: f64, n: usize| Level { from, points: fine[..2 * n].to_vec(), weights: vec![1.0; n] };
     let law = KernelSum::new(2, 0.3, vec![level(0.0, 40), level(0.5, 10), level(2.0, 1)]).unwrap();
-    let nodes = |sigma: f64| {
-        law.level(&[Kernel { alpha: 0.5, sigma }, Kernel { alpha: 0.5, sigma: 9.0 }]).weights.len()
-    };
+    let nodes = |sigma: f64| law.level(Kernel { alpha: 0.5, sigma }).weights.len();
     // √(0.3² + (σ/0.5)²) ≥ 0.5 from σ = 0.2 on.
     assert_eq!([0.0, 0.19, 0.21, 0.9, 1.1].map(nodes), [40, 40, 10, 10, 1]);
 }

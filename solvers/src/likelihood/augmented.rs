@@ -2,7 +2,7 @@
 //!
 //! Probes ride along as columns that never change, so that an adaptive method may reorder or drop rows and each keeps its own.
 
-use candle_core::{D, Tensor};
+use candle_core::{D, DType, Tensor};
 
 use super::{Divergence, Probe, axis};
 use crate::dynamics::{At, Ode, Problem};
@@ -62,6 +62,7 @@ impl Ode for Augmented<'_> {
                 .collect::<Result<_>>()?,
         };
         let (raw, slopes) = self.problem.model.raw_jvp(&x, &directions, &at)?;
+        let (raw, slopes): (_, Vec<Tensor>) = (raw.detach(), slopes.iter().map(Tensor::detach).collect());
         let target = self.problem.model.target();
         let known = at.iter().zip(t).map(|(&k, &t)| k.read(k.row(target), self.problem.sde.kernel_rate(t)));
         let (cx, cr): (Vec<f64>, Vec<f64>) = known.unzip();
@@ -79,6 +80,10 @@ impl Ode for Augmented<'_> {
             parts.push(Tensor::zeros((rows, width - dim - k), state.dtype(), state.device())?);
         }
         Ok(Tensor::cat(&parts, 1)?)
+    }
+
+    fn rounding(&self, dtype: DType) -> f64 {
+        self.problem.model.rounding(dtype)
     }
 
     fn controlled(&self, _: usize) -> usize {

@@ -75,6 +75,14 @@ impl Method for Additive {
         Some(2 * steps)
     }
 
+    fn linear(&self) -> bool {
+        true
+    }
+
+    fn has_noise(&self) -> bool {
+        self.lambda > 0.0
+    }
+
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {
         Ok(Box::new(Walk { rule: self.rule, sde: Reverse { problem, lambda: self.lambda } }))
     }

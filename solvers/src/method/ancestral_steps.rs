@@ -67,6 +67,14 @@ impl Method for AncestralSteps {
         Some(2 * steps)
     }
 
+    fn linear(&self) -> bool {
+        true
+    }
+
+    fn has_noise(&self) -> bool {
+        self.eta > 0.0
+    }
+
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {
         Ok(Box::new(Walk { method: *self, problem }))
     }

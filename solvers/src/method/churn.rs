@@ -55,6 +55,14 @@ impl Method for Churn {
         self.inner.evals(steps)
     }
 
+    fn linear(&self) -> bool {
+        true
+    }
+
+    fn has_noise(&self) -> bool {
+        self.churn > 0.0
+    }
+
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {
         Ok(Box::new(Walk { method: self, inner: self.inner.stepper(problem)?, problem }))
     }

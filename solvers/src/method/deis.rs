@@ -45,6 +45,14 @@ impl Method for DeisTab {
         Some(steps)
     }
 
+    fn linear(&self) -> bool {
+        true
+    }
+
+    fn has_noise(&self) -> bool {
+        false
+    }
+
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {
         Ok(Box::new(Walk { degree: self.degree, problem, past: VecDeque::new() }))
     }

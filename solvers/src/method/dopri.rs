@@ -15,10 +15,11 @@ use candle_core::{DType, Tensor};
 use ode_solvers::dop_shared::IntegrationError;
 use ode_solvers::{DVector, Dop853, Dopri5, OutputType, System};
 
+use super::tolerance::{Limits, Tolerance};
 use super::{OdeMethod, Order as MethodOrder};
 use crate::clock::Step;
 use crate::dynamics::{At, Ode};
-use crate::{Error, Result, error, model};
+use crate::{Error, Result, model};
 
 /// Which of the two codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +44,9 @@ pub enum Coupling {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dopri {
     order: Order,
-    rtol: f64,
-    atol: f64,
+    tolerance: Tolerance,
     coupling: Coupling,
+    limits: Limits,
 }
 
 impl Dopri {
@@ -54,13 +55,20 @@ impl Dopri {
     /// # Errors
     /// If a tolerance is not above 0.
     pub fn new(order: Order, rtol: f64, atol: f64, coupling: Coupling) -> Result<Self> {
-        let (rtol, atol) = (error::positive("rtol", rtol)?, error::positive("atol", atol)?);
-        Ok(Self { order, rtol, atol, coupling })
+        Ok(Self { order, tolerance: Tolerance::new(rtol, atol)?, coupling, limits: Limits::default() })
+    }
+
+    /// The same within limits of its steps, in units of t.
+    ///
+    /// # Errors
+    /// If there is a least step: the codes know none.
+    pub fn within(self, limits: Limits) -> Result<Self> {
+        if limits.least > 0.0 {
+            return Err(Error::parameter("min-step", limits.least, "be 0: ode_solvers knows no least step"));
+        }
+        Ok(Self { limits, ..self })
     }
 }
-
-/// More than this many steps is an error.
-const MOST_STEPS: u32 = 100_000;
 
 impl OdeMethod for Dopri {
     fn order(&self) -> MethodOrder {
@@ -73,6 +81,10 @@ impl OdeMethod for Dopri {
 
     fn adaptive(&self) -> bool {
         true
+    }
+
+    fn tolerance(&self) -> Option<Tolerance> {
+        Some(self.tolerance)
     }
 
     fn couples_batch(&self) -> bool {
@@ -89,7 +101,9 @@ impl OdeMethod for Dopri {
         let numbers: Vec<usize> = (0..rows).collect();
         for (rows, numbers) in start.chunks(bundle.max(1)).zip(numbers.chunks(bundle.max(1))) {
             let columns = ode.controlled(width);
-            let system = Rows { ode, step, like: &like, rows, numbers, columns, failure: RefCell::default() };
+            let rounding = ode.rounding(x.dtype());
+            let failure = RefCell::default();
+            let system = Rows { ode, step, like: &like, rows, numbers, columns, rounding, failure };
             end.extend(self.solve(&system)?);
         }
         model::tensor(end, (rows, width), x)
@@ -103,7 +117,12 @@ impl Dopri {
         let count = system.rows.len() * system.columns;
         let y0 = DVector::from_iterator(count + 1, controlled.chain([0.0]));
         let without_time = (count as f64 / (count + 1) as f64).sqrt();
-        let (rtol, atol, sparse) = (self.rtol * without_time, self.atol * without_time, OutputType::Sparse);
+        // No less than the model's answers can keep, and the result can hold.
+        let Tolerance { rtol, atol } = self.tolerance;
+        let rtol = rtol.max(Tolerance::least(system.rounding));
+        let (rtol, atol, sparse) = (rtol * without_time, atol * without_time, OutputType::Sparse);
+        let first = self.limits.first.map_or(0.0, |first| first.min(length));
+        let tries = u32::try_from(self.limits.most).unwrap_or(u32::MAX);
         // The codes' own defaults, with the stiffness test switched off: it would end a run that only needs more steps.
         let (outcome, end) = match self.order {
             Order::Five => {
@@ -121,8 +140,8 @@ impl Dopri {
                     least,
                     most,
                     length,
-                    0.0,
-                    MOST_STEPS,
+                    first,
+                    tries,
                     u32::MAX,
                     sparse,
                 );
@@ -143,8 +162,8 @@ impl Dopri {
                     least,
                     most,
                     length,
-                    0.0,
-                    MOST_STEPS,
+                    first,
+                    tries,
                     u32::MAX,
                     sparse,
                 );
@@ -160,14 +179,10 @@ impl Dopri {
             (Err(IntegrationError::StepSizeUnderflow { .. }), _) | (Ok(_), None) => {
                 Ok(vec![f64::NAN; system.rows.len() * system.rows[0].len()])
             }
-            (Err(error), _) => Err(Error::Solve(format!(
-                "ode_solvers gave up after {:.3e} of {length:.3e} time (rtol {rtol}, atol {atol}): {error}",
-                match error {
-                    IntegrationError::MaxNumStepReached { x, .. }
-                    | IntegrationError::StiffnessDetected { x }
-                    | IntegrationError::StepSizeUnderflow { x } => x,
-                }
-            ))),
+            (Err(IntegrationError::MaxNumStepReached { .. }), _) => {
+                Err(self.limits.exhausted("ode_solvers", system.step.to, self.tolerance))
+            }
+            (Err(error), _) => Err(Error::Solve(format!("ode_solvers gave up: {error}"))),
         }
     }
 }
@@ -181,6 +196,7 @@ struct Rows<'a> {
     /// Which rows of the batch these are.
     numbers: &'a [usize],
     columns: usize,
+    rounding: f64,
     failure: RefCell<Option<Error>>,
 }
 

@@ -5,28 +5,30 @@
 //! The published tolerances, 0.05 and 0.0078, are loose where α = 1: rtol is a share of |x|, which there begins at σ(T), and an error made early
 //! stays. Where the authors take the largest E of the batch, every row has its own step, error and time here: a row never depends on its companions.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::exponential::{Form, Leap};
+use super::tolerance::{Limits, Tolerance};
 use super::walkers::{Arrived, choose, norms, select};
 use super::{Method, Order, Stepper};
 use crate::clock::Step;
 use crate::dynamics::Problem;
 use crate::kernel::{Kernel, Target};
 use crate::noise::Noise;
-use crate::{Error, Result, error, model};
+use crate::{Error, Result, model};
 
 /// The adaptive DPM-Solver.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DpmAdaptive {
     form: Form,
     order: usize,
-    rtol: f64,
-    atol: f64,
+    tolerance: Tolerance,
+    limits: Limits,
 }
 
-/// More than this many attempts is an error.
-const MOST_STEPS: usize = 100_000;
+/// The authors' first step, and the step at which a row is given up, in log-SNR.
+const FIRST: f64 = 0.05;
+const LEAST: f64 = 1e-12;
 
 impl DpmAdaptive {
     /// Order 2 (DPM-Solver-12) or 3 (-23), and tolerances above 0; the authors' are 0.05 and 0.0078.
@@ -37,7 +39,13 @@ impl DpmAdaptive {
         if !(2..=3).contains(&order) {
             return Err(Error::parameter("order", order, "be 2 or 3"));
         }
-        Ok(Self { form, order, rtol: error::positive("rtol", rtol)?, atol: error::positive("atol", atol)? })
+        Ok(Self { form, order, tolerance: Tolerance::new(rtol, atol)?, limits: Limits::default() })
+    }
+
+    /// The same within limits of its steps, in units of log-SNR.
+    #[must_use]
+    pub fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 }
 
@@ -54,8 +62,16 @@ impl Method for DpmAdaptive {
         true
     }
 
+    fn tolerance(&self) -> Option<Tolerance> {
+        Some(self.tolerance)
+    }
+
+    fn has_noise(&self) -> bool {
+        false
+    }
+
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {
-        Ok(Box::new(Walk { method: *self, problem, visits: vec![] }))
+        Ok(Box::new(Walk { method: *self, problem, visits: vec![], dtype: DType::F64 }))
     }
 }
 
@@ -63,6 +79,8 @@ struct Walk<'a> {
     method: DpmAdaptive,
     problem: Problem<'a>,
     visits: Vec<u64>,
+    /// Of what the model is asked about; all else is f64.
+    dtype: DType,
 }
 
 /// A row on its way: its time, and the step in log-SNR that it tries next.
@@ -95,7 +113,8 @@ impl Walk<'_> {
             Form::Data => Target::Data,
             Form::Noise => Target::Noise,
         };
-        self.problem.predict(x, at)?.read(|k| k.row(target))
+        let found = self.problem.predict(&x.to_dtype(self.dtype)?, at)?.read(|k| k.row(target))?;
+        Ok(found.to_dtype(DType::F64)?)
     }
 
     /// Steps of order k − 1 and k from every row's time over its h, to these kernels.
@@ -136,17 +155,17 @@ impl Walk<'_> {
 
 impl Stepper for Walk<'_> {
     fn step(&mut self, x: &Tensor, step: Step, _: &dyn Noise) -> Result<Tensor> {
-        let (sde, DpmAdaptive { order, rtol, atol, .. }) = (self.problem.sde, self.method);
+        let (sde, DpmAdaptive { order, tolerance, limits, .. }) = (self.problem.sde, self.method);
         let (rows, goal) = (x.dim(0)?, sde.kernel(step.to).log_snr());
         self.visits.resize(rows, 0);
-        // The authors' first step.
-        let mut walkers: Vec<Walker> = (0..rows).map(|row| Walker { row, t: step.from, h: 0.05 }).collect();
-        let (mut x, mut before) = (x.clone(), x.clone());
+        self.dtype = x.dtype();
+        let rounding = self.problem.model.rounding(self.dtype);
+        let h = limits.first.unwrap_or(FIRST);
+        let mut walkers: Vec<Walker> = (0..rows).map(|row| Walker { row, t: step.from, h }).collect();
+        let mut x = x.to_dtype(DType::F64)?;
+        let mut before = x.clone();
         let mut arrived = Arrived::default();
-        for _ in 0..MOST_STEPS {
-            if walkers.is_empty() {
-                return arrived.assemble();
-            }
+        for _ in 0..limits.most {
             let ends = walkers.iter().map(|w| {
                 let lambda = sde.kernel(w.t).log_snr() + w.h;
                 if lambda >= goal { step.to } else { sde.time_at(lambda) }
@@ -154,7 +173,7 @@ impl Stepper for Walk<'_> {
             let ends: Vec<f64> = ends.collect();
             let kernels: Vec<Kernel> = ends.iter().map(|&t| sde.kernel(t)).collect();
             let (low, high) = self.attempt(&x, &walkers, &kernels)?;
-            let scale = (low.abs()?.maximum(&before.abs()?)? * rtol)?.maximum(atol)?;
+            let scale = tolerance.larger(&low.abs()?.maximum(&before.abs()?)?, rounding)?;
             let errors = norms(&((&high - &low)? / scale)?)?;
             let accepted: Vec<bool> = errors.iter().map(|e| *e <= 1.0).collect();
             x = choose(&accepted, &high, &x)?;
@@ -165,24 +184,25 @@ impl Stepper for Walk<'_> {
                 let grow =
                     if errors[i].is_finite() { 0.9 * errors[i].powf(-1.0 / order as f64) } else { 0.2 };
                 let (t, h) = (if accepted[i] { ends[i] } else { w.t }, tried * grow.max(1e-6));
+                let h = if accepted[i] { Some(h.max(limits.least)) } else { limits.shorter(tried, h, LEAST) };
                 if accepted[i] && t == step.to {
                     arrived.take(w.row, &x, i)?;
-                } else if h < 1e-12 {
-                    arrived.give_up(w.row, &x, i)?;
-                } else {
+                } else if let Some(h) = h {
                     going.push(i);
                     next.push(Walker { t, h, ..*w });
+                } else {
+                    arrived.give_up(w.row, &x, i)?;
                 }
             }
             if going.len() < walkers.len() && !going.is_empty() {
                 (x, before) = (select(&x, &going)?, select(&before, &going)?);
             }
             walkers = next;
+            if walkers.is_empty() {
+                return Ok(arrived.assemble()?.to_dtype(self.dtype)?);
+            }
         }
-        Err(Error::Solve(format!(
-            "dpm-adaptive took {MOST_STEPS} attempts without arriving at t = {} (rtol {rtol}, atol {atol}): loosen the tolerances",
-            step.to
-        )))
+        Err(limits.exhausted("dpm-adaptive, which chooses its steps,", step.to, tolerance))
     }
 
     fn visits(&self) -> Option<&[u64]> {

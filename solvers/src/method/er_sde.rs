@@ -85,6 +85,14 @@ impl Method for ErSde {
         Some(steps)
     }
 
+    fn linear(&self) -> bool {
+        true
+    }
+
+    fn has_noise(&self) -> bool {
+        self.scale != NoiseScale::Ode
+    }
+
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {
         Ok(Box::new(Walk { method: *self, problem, past: VecDeque::new() }))
     }

@@ -50,6 +50,14 @@ impl Method for EulerMaruyama {
         Some(self.lambda)
     }
 
+    fn linear(&self) -> bool {
+        true
+    }
+
+    fn has_noise(&self) -> bool {
+        self.lambda > 0.0
+    }
+
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {
         Ok(Box::new(Maruyama(Reverse { problem, lambda: self.lambda })))
     }

@@ -92,6 +92,14 @@ impl Method for InSigma {
         })
     }
 
+    fn linear(&self) -> bool {
+        true
+    }
+
+    fn has_noise(&self) -> bool {
+        false
+    }
+
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {
         Ok(Box::new(Walk { rule: self.0, problem, past: VecDeque::new() }))
     }

@@ -23,6 +23,7 @@ mod reverse_diffusion;
 mod rk45;
 mod runge_kutta;
 mod single_step;
+mod tolerance;
 mod unipc;
 mod visited;
 mod walkers;
@@ -52,6 +53,7 @@ pub use reverse_diffusion::ReverseDiffusion;
 pub use rk45::Rk45;
 pub use runge_kutta::RungeKutta;
 pub use single_step::SingleStep;
+pub use tolerance::{Limits, Tolerance};
 pub use unipc::{UniPc, Variant};
 
 use crate::Result;
@@ -96,25 +98,44 @@ pub trait Method: Send + Sync + Debug {
         false
     }
 
+    /// What it holds the error of a step to, for those that choose their own steps.
+    fn tolerance(&self) -> Option<Tolerance> {
+        None
+    }
+
     /// Whether a sample depends on the others of its batch: then a batch must not be split.
     fn couples_batch(&self) -> bool {
         false
     }
 
-    /// Whether its steps are linear in x, in the model's answers and in the noise, with coefficients that depend on none of them: such a run
-    /// can be recorded.
+    /// Whether its steps are linear in x, in the model's answers and in the noise, with coefficients that depend on none of them, nor on the
+    /// shape of x: such a run can be recorded. `false` unless a method says so.
     fn linear(&self) -> bool {
-        !self.adaptive() && !self.couples_batch() && !self.needs_density()
+        false
     }
 
-    /// Whether noise enters, beyond the start.
-    fn has_noise(&self) -> bool {
-        matches!(self.order(), Order::Stochastic { .. })
-    }
+    /// Whether it may ask for noise, beyond the start.
+    fn has_noise(&self) -> bool;
 
     /// Whether the model's density is needed, not its score alone.
     fn needs_density(&self) -> bool {
         false
+    }
+
+    /// Whether it can work on batches of so many rows in so many dimensions.
+    ///
+    /// # Errors
+    /// If it cannot: the sentence says what to change.
+    fn check(&self, rows: usize, dim: usize) -> Result<()> {
+        let _ = (rows, dim);
+        Ok(())
+    }
+
+    /// The factor by which the law of its corrections, repeated for ever on a Gaussian in `dim` dimensions, is wider in variance than that
+    /// Gaussian, however short the corrections are: 1 for what has no such bias.
+    fn widening(&self, dim: usize) -> f64 {
+        let _ = dim;
+        1.0
     }
 
     /// λ, for those whose steps are Euler–Maruyama's on the reverse SDE with this noise level.
@@ -161,6 +182,17 @@ pub trait OdeMethod: Send + Sync + Debug {
         false
     }
 
+    /// What it holds the error of a step to, for those that choose their own steps.
+    fn tolerance(&self) -> Option<Tolerance> {
+        None
+    }
+
+    /// Whether a step is linear in x and in the velocities, with coefficients that depend on neither, nor on the shape of x. `false` unless
+    /// a method says so.
+    fn linear(&self) -> bool {
+        false
+    }
+
     /// Whether a row depends on the others of its batch.
     fn couples_batch(&self) -> bool {
         false
@@ -186,6 +218,19 @@ impl<M: OdeMethod> Method for Flow<M> {
 
     fn adaptive(&self) -> bool {
         self.0.adaptive()
+    }
+
+    fn tolerance(&self) -> Option<Tolerance> {
+        self.0.tolerance()
+    }
+
+    fn linear(&self) -> bool {
+        self.0.linear()
+    }
+
+    /// An ODE has none.
+    fn has_noise(&self) -> bool {
+        false
     }
 
     fn couples_batch(&self) -> bool {

@@ -103,6 +103,14 @@ impl Method for Multistep {
         Some(steps)
     }
 
+    fn linear(&self) -> bool {
+        true
+    }
+
+    fn has_noise(&self) -> bool {
+        self.eta > 0.0
+    }
+
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {
         Ok(Box::new(Walk { method: *self, problem, past: VecDeque::new() }))
     }

@@ -43,8 +43,21 @@ impl Method for PredictorCorrector {
         Some(self.predictor.evals(steps)? + steps * self.corrector.evals())
     }
 
+    fn has_noise(&self) -> bool {
+        true
+    }
+
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {
         Ok(Box::new(Pair { predictor: self.predictor.stepper(problem)?, corrector: self.corrector, problem }))
+    }
+
+    fn check(&self, rows: usize, dim: usize) -> Result<()> {
+        self.predictor.check(rows, dim)?;
+        self.corrector.check(rows, dim)
+    }
+
+    fn widening(&self, dim: usize) -> f64 {
+        self.predictor.widening(dim).max(self.corrector.widening(dim))
     }
 
     fn euler(&self) -> Option<f64> {

@@ -61,8 +61,16 @@ impl Method for Restart {
         self.inner.linear()
     }
 
+    fn check(&self, rows: usize, dim: usize) -> Result<()> {
+        self.inner.check(rows, dim)
+    }
+
     fn couples_batch(&self) -> bool {
         self.inner.couples_batch()
+    }
+
+    fn has_noise(&self) -> bool {
+        self.times > 0
     }
 
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {

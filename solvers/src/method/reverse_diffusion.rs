@@ -27,6 +27,14 @@ impl Method for ReverseDiffusion {
         Some(steps)
     }
 
+    fn linear(&self) -> bool {
+        true
+    }
+
+    fn has_noise(&self) -> bool {
+        true
+    }
+
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {
         Ok(Box::new(Chain(problem)))
     }

@@ -6,15 +6,19 @@
 //!
 //! A step is accepted if the root mean square of  e_j / (atol + rtol max(|x_j|, |x_j'|))  over the controlled columns is at most 1;
 //! the next step is the old one times 0.9 e^(−1/5), between 0.2 and 10, and not longer right after a rejection. A row whose steps
-//! shrink below the spacing of numbers is given up: it is filled with NaN, so that it is counted as diverged.
+//! shrink below the least step, or the spacing of numbers, is given up: it is filled with NaN, so that it is counted as diverged.
+//!
+//! States, stages and errors are f64 whatever the dtype of x, in which the model is asked: what is lost to rounding does not grow with the
+//! number of steps.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
+use super::tolerance::{Limits, Tolerance};
 use super::walkers::{Arrived, choose, norms, select};
 use super::{OdeMethod, Order};
 use crate::clock::Step;
 use crate::dynamics::{At, Ode};
-use crate::{Error, Result, error, model};
+use crate::{Error, Result, model};
 
 const A: [&[f64]; 6] = [
     &[1.0 / 5.0],
@@ -32,8 +36,8 @@ const E: [f64; 7] =
 /// Adaptive Dormand–Prince with tolerances per sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rk45 {
-    rtol: f64,
-    atol: f64,
+    tolerance: Tolerance,
+    limits: Limits,
 }
 
 impl Rk45 {
@@ -42,19 +46,22 @@ impl Rk45 {
     /// # Errors
     /// If one is not.
     pub fn new(rtol: f64, atol: f64) -> Result<Self> {
-        Ok(Self { rtol: error::positive("rtol", rtol)?, atol: error::positive("atol", atol)? })
+        Ok(Self { tolerance: Tolerance::new(rtol, atol)?, limits: Limits::default() })
+    }
+
+    /// The same within limits of its steps, in units of t.
+    #[must_use]
+    pub fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 }
 
 impl Default for Rk45 {
     /// 1e-5 both, as score_sde.
     fn default() -> Self {
-        Self { rtol: 1e-5, atol: 1e-5 }
+        Self { tolerance: Tolerance { rtol: 1e-5, atol: 1e-5 }, limits: Limits::default() }
     }
 }
-
-/// More than this many steps of one row is an error.
-const MOST_STEPS: usize = 100_000;
 
 impl OdeMethod for Rk45 {
     fn order(&self) -> Order {
@@ -69,20 +76,27 @@ impl OdeMethod for Rk45 {
         true
     }
 
+    fn tolerance(&self) -> Option<Tolerance> {
+        Some(self.tolerance)
+    }
+
     fn advance(&self, ode: &dyn Ode, x: &Tensor, step: Step) -> Result<Tensor> {
-        let width = x.dim(1)?;
-        let mut run = Run { method: *self, ode, step, columns: ode.controlled(width) };
-        let slope = ode.velocity(x, At::all(&[step.from]))?;
-        let lengths = run.first_steps(x, &slope)?;
+        let (dtype, Limits { first, most, .. }) = (x.dtype(), self.limits);
+        let columns = ode.controlled(x.dim(1)?);
+        let rounding = ode.rounding(dtype);
+        let mut run = Run { method: *self, ode, step, columns, dtype, rounding };
+        let x = x.to_dtype(DType::F64)?;
+        let slope = run.velocity(&x, At::all(&[step.from]))?;
+        let lengths = match first {
+            Some(first) => vec![first.min(run.length()); x.dim(0)?],
+            None => run.first_steps(&x, &slope)?,
+        };
         let walkers =
             lengths.into_iter().enumerate().map(|(row, h)| Walker { row, s: 0.0, h, rejected: false });
         let mut walkers: Vec<Walker> = walkers.collect();
-        let (mut x, mut slope) = (x.clone(), slope);
+        let (mut x, mut slope) = (x, slope);
         let mut arrived = Arrived::default();
-        for _ in 0..MOST_STEPS {
-            if walkers.is_empty() {
-                return arrived.assemble();
-            }
+        for _ in 0..most {
             (x, slope) = run.attempt(&x, &slope, &mut walkers)?;
             let going: Vec<usize> = (0..walkers.len()).filter(|&i| !run.done(&walkers[i])).collect();
             if going.len() < walkers.len() {
@@ -97,11 +111,11 @@ impl OdeMethod for Rk45 {
                 slope = select(&slope, &going)?;
                 walkers = going.into_iter().map(|i| walkers[i]).collect();
             }
+            if walkers.is_empty() {
+                return Ok(arrived.assemble()?.to_dtype(dtype)?);
+            }
         }
-        Err(Error::Solve(format!(
-            "rk45 took {MOST_STEPS} steps without arriving at t = {} (rtol {}, atol {}): loosen the tolerances",
-            step.to, self.rtol, self.atol
-        )))
+        Err(self.limits.exhausted("rk45, which chooses its steps,", step.to, self.tolerance))
     }
 }
 
@@ -119,9 +133,17 @@ struct Run<'a> {
     ode: &'a dyn Ode,
     step: Step,
     columns: usize,
+    /// Of what the ODE is asked about, and the rounding of its answers.
+    dtype: DType,
+    rounding: f64,
 }
 
 impl Run<'_> {
+    /// v(x, t) in f64, without the graph that trainable weights leave.
+    fn velocity(&self, x: &Tensor, at: At<'_>) -> Result<Tensor> {
+        Ok(self.ode.velocity(&x.to_dtype(self.dtype)?, at)?.to_dtype(DType::F64)?.detach())
+    }
+
     fn length(&self) -> f64 {
         self.step.dt().abs()
     }
@@ -149,7 +171,7 @@ impl Run<'_> {
         for (row, c) in A.iter().zip(C) {
             end = (x + combine(row, &stages)?.broadcast_mul(&h)?)?;
             let times: Vec<f64> = walkers.iter().map(|w| self.time(w, c * w.h)).collect();
-            stages.push(self.ode.velocity(&end, At { t: &times, rows: Some(&rows) })?);
+            stages.push(self.velocity(&end, At { t: &times, rows: Some(&rows) })?);
         }
         let error = combine(&E, &stages)?.broadcast_mul(&h)?;
         let size = x.abs()?.maximum(&end.abs()?)?;
@@ -163,11 +185,10 @@ impl Run<'_> {
                 let last = w.h >= self.length() - w.s;
                 w.s = if last { self.length() } else { w.s + w.h };
                 w.h *= if w.rejected { grow.min(1.0) } else { grow };
+                w.h = w.h.max(self.method.limits.least);
             } else {
-                w.h *= grow.min(1.0);
-                if w.s + w.h <= w.s * (1.0 + 4.0 * f64::EPSILON) || w.h < f64::MIN_POSITIVE {
-                    w.h = 0.0;
-                }
+                let spacing = (4.0 * f64::EPSILON * w.s).max(f64::MIN_POSITIVE);
+                w.h = self.method.limits.shorter(w.h, w.h * grow.min(1.0), spacing).unwrap_or(0.0);
             }
             w.rejected = !accept;
         }
@@ -176,7 +197,7 @@ impl Run<'_> {
 
     /// Root mean squares of  value / (atol + rtol size)  over the controlled columns, per row, on the host.
     fn norms(&self, value: &Tensor, size: &Tensor) -> Result<Vec<f64>> {
-        let scale = size.affine(self.method.rtol, self.method.atol)?;
+        let scale = self.method.tolerance.sum(size, self.rounding)?;
         norms(&(value / scale)?.narrow(1, 0, self.columns)?)
     }
 
@@ -189,7 +210,7 @@ impl Run<'_> {
         let signed: Vec<f64> = h0.iter().map(|h| h.copysign(self.step.dt())).collect();
         let moved = (x + slope.broadcast_mul(&model::column(&signed, x)?)?)?;
         let times: Vec<f64> = signed.iter().map(|h| self.step.from + h).collect();
-        let change = (self.ode.velocity(&moved, At::all(&times))? - slope)?;
+        let change = (self.velocity(&moved, At::all(&times))? - slope)?;
         let d2 = self.norms(&change, &size)?;
         let steps = h0.iter().zip(d1.iter().zip(d2)).map(|(&h0, (&d1, change))| {
             let most = d1.max(change / h0);

@@ -42,6 +42,10 @@ impl OdeMethod for RungeKutta {
         Some(steps * self.b.len())
     }
 
+    fn linear(&self) -> bool {
+        true
+    }
+
     fn advance(&self, ode: &dyn Ode, x: &Tensor, step: Step) -> Result<Tensor> {
         let h = step.dt();
         let mut stages = vec![ode.velocity(x, At::all(&[step.from]))?];

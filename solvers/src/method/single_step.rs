@@ -54,6 +54,14 @@ impl Method for SingleStep {
         Some(steps * self.order)
     }
 
+    fn linear(&self) -> bool {
+        true
+    }
+
+    fn has_noise(&self) -> bool {
+        false
+    }
+
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {
         Ok(Box::new(Jump { method: *self, problem }))
     }

@@ -155,6 +155,14 @@ impl Method for UniPc {
         Some(steps)
     }
 
+    fn linear(&self) -> bool {
+        true
+    }
+
+    fn has_noise(&self) -> bool {
+        self.tau > 0.0
+    }
+
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {
         Ok(Box::new(Walk { method: *self, problem, past: VecDeque::new(), last: None }))
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use crate::Result;
 use crate::dynamics::{At, Ode};
@@ -33,6 +33,10 @@ impl Ode for Visited<'_> {
         }
         drop(visits);
         self.ode.velocity(x, at)
+    }
+
+    fn rounding(&self, dtype: DType) -> f64 {
+        self.ode.rounding(dtype)
     }
 
     fn controlled(&self, width: usize) -> usize {

@@ -6,7 +6,7 @@ use candle_core::{CudaDevice, DType, Device, Tensor};
 use tweedie_solvers::{Error, Result};
 
 use super::{card, failed, kernel, launch_config, shared_memory, tensor, with_numbers};
-use crate::device::{MixtureTrajectory, Program, THREADS, Trajectory, Weights};
+use crate::device::{MixtureTrajectory, Played, Program, THREADS, Trajectory, Weights};
 
 pub(super) const SOURCE: &str = include_str!("../kernels/trajectory.cu");
 pub(super) const MIXTURE: &str = include_str!("../kernels/mixture.cu");
@@ -55,7 +55,18 @@ impl Loaded {
     }
 }
 
-pub(in crate::device) fn trajectory(of: &Trajectory<'_>, x: &Tensor) -> Result<Option<Tensor>> {
+/// What a launch left.
+fn played(
+    left: Option<(CudaSlice<f32>, CudaSlice<u32>)>,
+    shape: (usize, usize),
+    device: &CudaDevice,
+) -> Result<Option<Played>> {
+    let Some((numbers, asked)) = left else { return Ok(None) };
+    let asked = device.clone_dtoh(&asked)?;
+    Ok(Some(Played { end: tensor(numbers, shape, device), asked }))
+}
+
+pub(in crate::device) fn trajectory(of: &Trajectory<'_>, x: &Tensor) -> Result<Option<Played>> {
     let Weights { dim, width, depth, .. } = *of.weights;
     let program = &of.program;
     let Some(device) = place(x, dim, program)? else { return Ok(None) };
@@ -78,22 +89,23 @@ pub(in crate::device) fn trajectory(of: &Trajectory<'_>, x: &Tensor) -> Result<O
     let scales = device.clone_htod(&of.scales)?;
     let launch = |weights: CudaView<'_, f32>, e: CudaView<'_, f32>, start: CudaView<'_, f32>| {
         let mut x = stream.clone_dtod(&start).map_err(|e| failed("copying the start", e))?;
+        let mut asked = device.clone_htod(&vec![0u32; program.rows()])?;
         let mut launch = stream.launch_builder(&function);
         launch.arg(&weights).arg(&scales).arg(&e).arg(&tapes.ops).arg(&tapes.term_slots).arg(&tapes.term_by);
-        launch.arg(&tapes.runs).arg(&tapes.tiles).arg(&mut x);
-        // SAFETY: all lists have the lengths that are checked above, x holds the rows of all runs, and the block has the shared memory that
+        launch.arg(&tapes.runs).arg(&tapes.tiles).arg(&mut x).arg(&mut asked);
+        // SAFETY: all lists have the lengths that are checked above, x and asked hold the rows of all runs, and the block has the shared memory that
         // the kernel divides.
         unsafe { launch.launch(config) }.map_err(|e| failed("a trajectory", e))?;
-        Ok(x)
+        Ok((x, asked))
     };
     let x = x.contiguous()?;
     let end = with_numbers(&of.weights.list, |weights| {
         with_numbers(&of.e, |e| with_numbers(&x, |start| launch(weights, e, start)))
     })?;
-    Ok(end.flatten().flatten().map(|numbers| tensor(numbers, (program.rows(), dim), device)))
+    played(end.flatten().flatten(), (program.rows(), dim), device)
 }
 
-pub(in crate::device) fn mixture(of: &MixtureTrajectory, x: &Tensor) -> Result<Option<Tensor>> {
+pub(in crate::device) fn mixture(of: &MixtureTrajectory, x: &Tensor) -> Result<Option<Played>> {
     let (dim, program) = (of.dim, &of.program);
     let Some(device) = place(x, dim, program)? else { return Ok(None) };
     if of.shared() > shared_memory(device)? {
@@ -121,13 +133,14 @@ pub(in crate::device) fn mixture(of: &MixtureTrajectory, x: &Tensor) -> Result<O
     let x = x.contiguous()?;
     let end = with_numbers(&x, |start| {
         let mut x = stream.clone_dtod(&start).map_err(|e| failed("copying the start", e))?;
+        let mut asked = device.clone_htod(&vec![0u32; program.rows()])?;
         let mut launch = stream.launch_builder(&function);
         launch.arg(&axes).arg(&components).arg(&starts).arg(&sigmas);
         launch.arg(&tapes.ops).arg(&tapes.term_slots).arg(&tapes.term_by);
-        launch.arg(&tapes.runs).arg(&tapes.tiles).arg(&mut x);
+        launch.arg(&tapes.runs).arg(&tapes.tiles).arg(&mut x).arg(&mut asked);
         // SAFETY: as above.
         unsafe { launch.launch(config) }.map_err(|e| failed("a trajectory", e))?;
-        Ok(x)
+        Ok((x, asked))
     })?;
-    Ok(end.map(|numbers| tensor(numbers, (program.rows(), dim), device)))
+    played(end, (program.rows(), dim), device)
 }

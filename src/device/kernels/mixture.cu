@@ -46,9 +46,9 @@ DEVICE void answer(const float *axes, const float *components, unsigned count, f
 }
 
 /* components: NUMBERS for each component of each question, which begin at starts; axes: DIM x DIM for each component. sigmas: one for each
-   question. x: rows x DIM, start and end. */
+   question. x: rows x DIM, start and end. asked: how often each row was asked about. */
 KERNEL void mixture(const float *axes, const float *components, const unsigned *starts, const float *sigmas, const unsigned *ops,
-                    const unsigned *term_slots, const double *term_by, const unsigned *runs, unsigned tiles, float *x) {
+                    const unsigned *term_slots, const double *term_by, const unsigned *runs, unsigned tiles, float *x, unsigned *asked) {
     SHARED(shared);
     const Run *run = (const Run *)runs;
     for (unsigned tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
@@ -56,6 +56,7 @@ KERNEL void mixture(const float *axes, const float *components, const unsigned *
         const unsigned row = (tile - run->tile) * THREADS + threadIdx.x;
         if (row >= run->rows) continue;
         float *own = x + (size_t)(run->row + row) * DIM;
+        unsigned questions = 0;
         for (int d = 0; d < DIM; d++) SLOT(0, d) = own[d];
         for (unsigned o = 0; o < run->ops; o++) {
             const Op op = ((const Op *)ops)[run->op + o];
@@ -75,8 +76,10 @@ KERNEL void mixture(const float *axes, const float *components, const unsigned *
             } else {
                 answer(axes, components + (size_t)starts[op.b] * NUMBERS, starts[op.b + 1] - starts[op.b], sigmas[op.b], &SLOT(op.a, 0),
                        &SLOT(op.into, 0));
+                questions++;
             }
         }
         for (int d = 0; d < DIM; d++) own[d] = SLOT(run->end, d);
+        asked[run->row + row] = questions;
     }
 }

@@ -17,9 +17,10 @@
 DEVICE float silu(float z) { return __fdividef(z, 1.0f + __expf(-z)); }
 
 /* weights: hidden matrices (inner x outer), input matrix (dim x WIDTH), biases of the input and the hidden layers, output matrix (dim x WIDTH),
-   output bias. scales, e: 1/S, and WIDTH numbers, for each question. x: rows x dim, start and end. */
+   output bias. scales, e: 1/S, and WIDTH numbers, for each question. x: rows x dim, start and end. asked: how often each row was asked
+   about. */
 KERNEL void trajectory(const float *weights, const float *scales, const float *e_of, const unsigned *ops, const unsigned *term_slots,
-                       const double *term_by, const unsigned *runs, unsigned tiles, float *x) {
+                       const double *term_by, const unsigned *runs, unsigned tiles, float *x, unsigned *asked) {
     SHARED(shared);
     const Run *run = (const Run *)runs;
     const unsigned thread = threadIdx.x, dim = DIM, depth = DEPTH;
@@ -43,6 +44,7 @@ KERNEL void trajectory(const float *weights, const float *scales, const float *e
         while (tile >= run[1].tile) run++;
         const unsigned top = (tile - run->tile) * ROWS, count = run->rows - top < ROWS ? (run->rows - top) * dim : size;
         float *own = x + (size_t)(run->row + top) * dim;
+        unsigned questions = 0;
         for (unsigned i = thread; i < size; i += THREADS) slot[i] = i < count ? own[i] : 0.0f;
         BARRIER();
         for (unsigned o = 0; o < run->ops; o++) {
@@ -109,10 +111,12 @@ KERNEL void trajectory(const float *weights, const float *scales, const float *e
                     for (int c = 0; c < COLUMNS; c++) total += h[i * (COLUMNS + 1) + c];
                     into[i] = total;
                 }
+                questions++;
             }
             BARRIER();
         }
         for (unsigned i = thread; i < count; i += THREADS) own[i] = slot[run->end * size + i];
+        for (unsigned i = thread; i < count / dim; i += THREADS) asked[run->row + top + i] = questions;
         BARRIER();
     }
 }

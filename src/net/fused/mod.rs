@@ -9,7 +9,7 @@ mod forward;
 mod product;
 mod shape;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 use tweedie_solvers::kernel::{Kernel, Target};
@@ -214,6 +214,15 @@ impl ScoreModel for Fused {
 
     fn target(&self) -> Target {
         self.shape.config.target()
+    }
+
+    fn rows_apart(&self) -> bool {
+        true
+    }
+
+    /// Whatever the dtype of x, it computes in f32.
+    fn rounding(&self, _: DType) -> f64 {
+        f64::from(f32::EPSILON)
     }
 
     fn raw(&self, x: &Tensor, at: &[Kernel]) -> Result<Tensor> {

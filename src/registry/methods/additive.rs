@@ -3,6 +3,7 @@
 use tweedie_solvers::method::{AdaptiveSde, Additive, Method, Rejected};
 
 use super::super::{Entry, Family};
+use super::limits;
 
 pub(super) const ADDITIVE: Family<dyn Method> = Family {
     name: "additive noise",
@@ -29,7 +30,8 @@ pub(super) const ADDITIVE: Family<dyn Method> = Family {
                 let rules = [("bridge", Rejected::Bridge), ("fresh", Rejected::Fresh)];
                 let (rtol, atol) = (s.number("rtol", 0.01)?, s.number("atol", 0.01)?);
                 let (lambda, rejected) = (s.number("lambda", 1.0)?, s.choice("rejected", &rules, "bridge")?);
-                Ok(Box::new(AdaptiveSde::new(lambda, rtol, atol, rejected).map_err(|e| s.wrap(e))?))
+                let plain = AdaptiveSde::new(lambda, rtol, atol, rejected).map_err(|e| s.wrap(e))?;
+                Ok(Box::new(plain.within(limits(s, "0.01 of the span")?)))
             },
         },
     ],

@@ -3,6 +3,7 @@
 use tweedie_solvers::method::{Coupling, Dopri, DopriOrder, Flow, Method, Rk45, RungeKutta};
 
 use super::super::{Entry, Family};
+use super::limits;
 use crate::error::Result;
 use crate::recipe::Section;
 
@@ -28,8 +29,8 @@ pub(super) const FLOW: Family<dyn Method> = Family {
             name: "rk45",
             about: "adaptive Dormand–Prince on the flow, steps per sample, any device",
             build: |s| {
-                let (rtol, atol) = tolerances(s)?;
-                Ok(Box::new(Flow(Rk45::new(rtol, atol).map_err(|e| s.wrap(e))?)))
+                let ((rtol, atol), limits) = (tolerances(s)?, limits(s, "chosen from the slope")?);
+                Ok(Box::new(Flow(Rk45::new(rtol, atol).map_err(|e| s.wrap(e))?.within(limits))))
             },
         },
         Entry {
@@ -53,5 +54,7 @@ fn dopri(s: &Section, order: DopriOrder) -> Result<Box<dyn Method>> {
     let (rtol, atol) = tolerances(s)?;
     let coupling =
         s.choice("coupling", &[("sample", Coupling::Sample), ("batch", Coupling::Batch)], "sample")?;
-    Ok(Box::new(Flow(Dopri::new(order, rtol, atol, coupling).map_err(|e| s.wrap(e))?)))
+    let plain = Dopri::new(order, rtol, atol, coupling).map_err(|e| s.wrap(e))?;
+    let limits = limits(s, "chosen from the slope")?;
+    Ok(Box::new(Flow(plain.within(limits).map_err(|e| s.wrap(e))?)))
 }

@@ -3,6 +3,7 @@
 use tweedie_solvers::method::{Ddim, DpmAdaptive, Form, Method, SingleStep};
 
 use super::super::{Entry, Family};
+use super::limits;
 use crate::error::Result;
 use crate::recipe::Section;
 
@@ -50,7 +51,8 @@ pub(super) const SINGLE_STEP: Family<dyn Method> = Family {
                     s.choice("prediction", &[("noise", Form::Noise), ("data", Form::Data)], "noise")?;
                 let order = s.integer("order", 3, 2..=3)? as usize;
                 let (rtol, atol) = (s.number("rtol", 0.05)?, s.number("atol", 0.0078)?);
-                Ok(Box::new(DpmAdaptive::new(form, order, rtol, atol).map_err(|e| s.wrap(e))?))
+                let plain = DpmAdaptive::new(form, order, rtol, atol).map_err(|e| s.wrap(e))?;
+                Ok(Box::new(plain.within(limits(s, "0.05 in log-SNR")?)))
             },
         },
     ],

@@ -3,7 +3,9 @@
 
 mod euler;
 mod law;
+mod numbers;
 
+use candle_core::DType;
 use toml::{Table, Value};
 use tweedie_solvers::Result;
 use tweedie_solvers::grid::Spacing;
@@ -17,6 +19,7 @@ use crate::train::Checkpoint;
 use euler::{Euler, STABLE};
 
 pub use law::Law;
+pub use numbers::{Digits, numbers};
 
 /// KL(p_T ‖ prior) in nats beyond which samples start from another law than the noised data's.
 const START: f64 = 0.01;
@@ -71,6 +74,18 @@ pub fn warnings(recipe: &Recipe) -> crate::Result<Vec<String>> {
                  remembers them looks better than it is; keep some in another file, for `tweedie likelihood --points`",
                 data.label
             ));
+        }
+    }
+    let network = !matches!(recipe.model, ModelSpec::Exact);
+    for sde in &recipe.sdes {
+        let digits = Digits { dtype: recipe.dtype, network };
+        let mut dims: Vec<usize> = recipe.data.iter().map(|(data, _)| data.it.dim()).collect();
+        dims.dedup();
+        dims.iter().for_each(|&dim| out.extend(numbers(&recipe.methods, sde, dim, digits)));
+        if let Some(spec) = &recipe.likelihood {
+            let (methods, digits) =
+                (std::slice::from_ref(&spec.method), Digits { dtype: DType::F64, network });
+            out.extend(numbers(methods, sde, 1, digits).iter().map(|text| format!("nll, {text}")));
         }
     }
     for (data, standardise) in &recipe.data {

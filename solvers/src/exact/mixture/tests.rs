@@ -82,6 +82,15 @@ fn tensors_agree_with_the_host() {
         let (value, slopes) = m.raw_jvp(&x, std::slice::from_ref(&u), &at).unwrap();
         let value: Vec<Vec<f64>> = value.to_vec2().unwrap();
         assert_eq!(value, raw);
+        // What a card computes.
+        let (there, moved) = m.on_tensors(&x, std::slice::from_ref(&u), &at).unwrap();
+        let there: Vec<Vec<f64>> = there.to_vec2().unwrap();
+        let moved: Vec<Vec<f64>> = moved[0].to_vec2().unwrap();
+        let here: Vec<Vec<f64>> = slopes[0].to_vec2().unwrap();
+        let pairs = there.iter().zip(&raw).chain(moved.iter().zip(&here));
+        for (a, b) in pairs.flat_map(|(a, b)| a.iter().zip(b)) {
+            assert!((a - b).abs() < 1e-11 * b.abs().max(1.0), "{a} {b}");
+        }
         let up = m.raw(&(&x + (&u * h).unwrap()).unwrap(), &at).unwrap();
         let down = m.raw(&(&x - (&u * h).unwrap()).unwrap(), &at).unwrap();
         let wanted: Vec<Vec<f64>> = ((up - down).unwrap() / (2.0 * h)).unwrap().to_vec2().unwrap();
@@ -147,7 +156,7 @@ fn lanes_agree_with_the_plain_form() {
                 let tensor = Tensor::from_slice(&x64, (rows, m.dim()), &Device::Cpu).unwrap();
                 let want: Vec<f64> = m.raw(&tensor, &[at]).unwrap().flatten_all().unwrap().to_vec1().unwrap();
                 for arch in [Arch::new(), Arch::Scalar] {
-                    let got = arch.dispatch(Fused::new(&m, &x, at));
+                    let got = arch.dispatch(Fused::new(&m, &x, &[at]));
                     let narrow = at.deviation(m.narrowest());
                     for (g, w) in got.iter().zip(&want) {
                         let within = 1e-5 * (1.0 + w.abs()) + 3e-6 * scale / narrow;
@@ -159,7 +168,36 @@ fn lanes_agree_with_the_plain_form() {
     }
     let at = Kernel { alpha: 1.0, sigma: 0.1 };
     let odd = [f32::NAN, 0.0, 1e20, 0.0, f32::INFINITY, 0.0, 0.5, 0.25];
-    let got = Arch::new().dispatch(Fused::new(&skew(), &odd, at));
+    let got = Arch::new().dispatch(Fused::new(&skew(), &odd, &[at]));
     assert!(got[..6].chunks(2).all(|row| row.iter().any(|v| !v.is_finite())));
-    assert_eq!(got[6..], Arch::new().dispatch(Fused::new(&skew(), &odd[6..], at)));
+    assert_eq!(got[6..], Arch::new().dispatch(Fused::new(&skew(), &odd[6..], &[at])));
+}
+
+/// The bits of a row do not depend on its companions, their number, or whether they share its kernel; in f32 and f64, with axes and without.
+#[test]
+fn rows_are_alone() {
+    let plain = Mixture::isotropic(vec![0.9, 0.1], vec![vec![-1.0, 0.5], vec![2.0, 0.0]], 0.5).unwrap();
+    let at: Vec<Kernel> = (0..37).map(|i| Kernel { alpha: 0.9, sigma: 0.01 * f64::from(i + 1) }).collect();
+    for m in [skew(), plain] {
+        for dtype in [DType::F32, DType::F64] {
+            let z = Key::root(8).normals(0, 0, 37, 2);
+            let x = Tensor::from_vec(z, (37, 2), &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
+            let u = [x.flip(&[0]).unwrap().contiguous().unwrap()];
+            let numbers = |x: &Tensor| -> Vec<f64> {
+                x.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+            };
+            let (all, (value, slopes)) = (numbers(&m.raw(&x, &at).unwrap()), m.raw_jvp(&x, &u, &at).unwrap());
+            let (value, slopes) = (numbers(&value), numbers(&slopes[0]));
+            for (first, rows) in [(0, 1), (9, 1), (36, 1), (3, 20)] {
+                let (own, part) = (&at[first..first + rows], 2 * first..2 * (first + rows));
+                let (x, u) = (x.narrow(0, first, rows).unwrap(), [u[0].narrow(0, first, rows).unwrap()]);
+                assert_eq!(numbers(&m.raw(&x, own).unwrap()), all[part.clone()]);
+                let (a, b) = m.raw_jvp(&x, &u, own).unwrap();
+                assert_eq!(
+                    (numbers(&a), numbers(&b[0])),
+                    (value[part.clone()].to_vec(), slopes[part].to_vec())
+                );
+            }
+        }
+    }
 }
