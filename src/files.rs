@@ -1,6 +1,7 @@
 //! Points in files, CSV or NPY by suffix, and the one way in which this program writes a file: under a temporary name, then renamed.
 
 mod csv_file;
+mod decimal_comma;
 mod npy_file;
 
 use std::io::Write;
@@ -61,11 +62,19 @@ pub fn check_suffix(path: &Path) -> Result<(), FileError> {
 /// # Errors
 /// What is wrong, where (line and column, or row and column of the array), and how to save the file instead.
 pub fn read_points(path: &Path) -> Result<Points, FileError> {
+    Ok(read_columns(path)?.0)
+}
+
+/// As [`read_points`], with the names of the columns where the file has them.
+///
+/// # Errors
+/// As [`read_points`].
+pub fn read_columns(path: &Path) -> Result<(Points, Option<Vec<String>>), FileError> {
     let kind = kind(path)?;
     let bytes = std::fs::read(path).map_err(|e| named(path)(format!("the file cannot be read ({e})")))?;
     match kind {
         Kind::Csv => csv_file::parse(&bytes),
-        Kind::Npy => npy_file::parse(&bytes),
+        Kind::Npy => npy_file::parse(&bytes).map(|points| (points, None)),
     }
     .map_err(named(path))
 }

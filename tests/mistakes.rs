@@ -75,7 +75,7 @@ fn recipes_with_mistakes() {
         std::fs::remove_file(path).unwrap();
     }
     bench.write("mine.csv", "0,1\n2,3\n4,5\n");
-    let own = "data = { name = \"points\", file = \"mine.csv\" }";
+    let own = "data = { name = \"points\", file = \"mine.csv\", holdout = 0 }";
     let thin = "data = { name = \"two-moons\", noise = 1e-9 }";
     let space = "data = { name = \"mixture\", weights = [1.0], means = [[0, 0, 0]], \
         covs = [[[1, 0, 0], [0, 1, 0], [0, 0, 1]]] }";
@@ -135,7 +135,40 @@ fn recipes_with_mistakes() {
         "r.toml",
         "data = { name = \"two-moons\", standardise = true }\nmethod = \"heun\"\n[decompose]",
     );
-    bench.refuses(&["run", path.to_str().unwrap()], &["[decompose]", "standardise of two-moons"]);
+    bench.refuses(&["run", path.to_str().unwrap()], &["decompose on two-moons", "standardise = false"]);
+    let exact_in = "data = { name = \"two-moons\", standardise = true }\nmodel = \"exact\"";
+    let path = bench.write("r.toml", exact_in);
+    bench.refuses(
+        &["run", path.to_str().unwrap()],
+        &["model = \"exact\" on two-moons", "standardise = false"],
+    );
+    bench.write("six.csv", "0,1\n2,3\n4,5\n6,8\n8,9\n9,1\n");
+    bench.write("three.csv", "0,1,2\n1,2,3\n");
+    bench.write("equal.csv", "3,1\n3,1\n3,1\n3,1\n3,1\n3,1\n3,1\n3,1\n");
+    bench.write("comma.csv", "0,25;1,5\n2,25;3,75\n");
+    for (options, parts) in [
+        (
+            "file = \"six.csv\", holdout = 0.0001",
+            &["data.holdout = 0.0001", "2 or more points of six.csv", "holdout = 0"][..],
+        ),
+        ("file = \"six.csv\", holdout = 1", &["data.holdout = 1", "lie in [0, 1)"]),
+        (
+            "file = \"six.csv\", test-file = \"six.csv\", holdout = 0.5",
+            &["data.holdout = 0.5", "left out where a test-file"],
+        ),
+        (
+            "file = \"six.csv\", test-file = \"three.csv\"",
+            &["data.test-file = three.csv of 3", "2 coordinates"],
+        ),
+        ("file = \"six.csv\", test-file = \"no.csv\"", &["no.csv", "cannot be read"]),
+        ("file = \"six.csv\", holdout = 0, test-fil = \"t.csv\"", &["data.test-fil", "`test-file`"]),
+        ("file = \"equal.csv\", holdout = 0", &["points = 8", "all are equal"]),
+        ("file = \"comma.csv\"", &["comma.csv: line 1: `0,25` has a decimal comma", "decimal=','"]),
+    ] {
+        let path = bench.write("r.toml", format!("data = {{ name = \"points\", {options} }}"));
+        bench.refuses(&["run", path.to_str().unwrap()], parts);
+        std::fs::remove_file(path).unwrap();
+    }
     let explicit = "grid = { name = \"explicit\", times = [1.0, 0.1] }\nmethod = \"heun\"\n[decompose]";
     let path = bench.write("r.toml", format!("{exact}{explicit}"));
     bench.refuses(

@@ -13,11 +13,13 @@ use tweedie_solvers::sde::Use;
 
 use super::target::{Source, choose};
 use super::{Machine, must_exist, not_both, one_of, say, warn};
+use crate::data::{Empirical, digest};
 use crate::error::{Error, Result};
-use crate::files::{check_suffix, check_writable, read_points};
+use crate::files::{check_suffix, check_writable, read_columns};
 use crate::recipe::{PROBES, Section, one};
 use crate::registry::{GRIDS, METHODS, SDES};
 use crate::run::densities;
+use crate::run::lore::unbounded;
 use crate::run::lore::{Digits, numbers};
 
 #[derive(Debug, Args)]
@@ -67,6 +69,13 @@ struct Row {
     evals: f64,
 }
 
+/// The mean, and its standard error; that is not a number for one value.
+fn mean_and_error(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    (mean, (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt())
+}
+
 pub(super) fn likelihood(a: &Arguments) -> Result<()> {
     check_suffix(&a.points)?;
     if a.out.extension().is_none_or(|e| e != "csv") {
@@ -96,7 +105,7 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
     check_writable(&a.out)?;
     let device = a.machine.open()?;
     let score = a.source.open(&device)?;
-    let points = read_points(&a.points)?;
+    let (points, names) = read_columns(&a.points)?;
     if points.dim() != score.model.dim() {
         let (got, dim) = (points.dim(), score.model.dim());
         return Err(Error::Input(format!(
@@ -104,6 +113,13 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
             a.points.display()
         )));
     }
+    // One point is a law of its own, of which there is nothing to say.
+    if let Ok(own) = Empirical::new(points.clone(), a.points.display().to_string())
+        && let Some(why) = unbounded(&own.named(names))
+    {
+        warn(&format!("{}: {why}", a.points.display()));
+    }
+    let known: Vec<bool> = points.rows().map(|row| score.rows.binary_search(&digest(row)).is_ok()).collect();
     let sde = match (typed_sde, &score.sde) {
         (Some(sde), _) => sde,
         (None, Some(table)) => {
@@ -142,8 +158,8 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
     let rows: Vec<Row> = rows.collect();
     crate::report::write_csv(&a.out, &rows)?;
     let n = rows.len() as f64;
-    let mean = -found.log_p.iter().sum::<f64>() / n;
-    let spread = (found.log_p.iter().map(|p| (p + mean).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt();
+    let (mean, spread) = mean_and_error(&found.log_p);
+    let mean = -mean;
     let spread = if rows.len() > 1 {
         format!(" ± {spread:.4} nats (one standard error of the mean)")
     } else {
@@ -157,6 +173,17 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
         a.out.display(),
         grid.last()
     ));
+    let met = known.iter().filter(|known| **known).count();
+    if met > 0 {
+        let new: Vec<f64> = found.log_p.iter().zip(&known).filter(|(_, k)| !**k).map(|(p, _)| *p).collect();
+        let rest = if new.is_empty() {
+            "none is left that says how the model does on new ones".to_owned()
+        } else {
+            let (mean, error) = mean_and_error(&new);
+            format!("the NLL of the other {} is {:.4} ± {error:.4} nats", new.len(), -mean)
+        };
+        warn(&format!("{}: the model was trained on {met} of the {n} points; {rest}", a.points.display()));
+    }
     if let Some(first) = found.log_p.iter().position(|p| !p.is_finite()) {
         let bad = found.log_p.iter().filter(|p| !p.is_finite()).count();
         return Err(Error::Run(format!(

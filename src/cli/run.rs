@@ -131,7 +131,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     for text in [compared, rankings(&recipe, &outcome.ranking)].iter().filter(|t| !t.is_empty()) {
         say(text);
     }
-    for note in &outcome.diverged {
+    for note in outcome.diverged.iter().chain(&outcome.outliers) {
         say(note);
     }
     say(

@@ -33,6 +33,8 @@ pub(super) struct Score {
     pub(super) target: Option<GaussianMixture>,
     pub(super) standardise: Option<Standardise>,
     pub(super) sde: Option<Table>,
+    /// The digests of the rows that it was trained on, in order, where those were a user's.
+    pub(super) rows: Vec<u64>,
 }
 
 #[derive(Deserialize)]
@@ -54,13 +56,14 @@ impl Source {
             must_exist("--model", dir)?;
             let found = Checkpoint::load(dir)?;
             let model = found.network(device)?;
-            return Ok(Score { model, target: None, standardise: found.standardise, sde: Some(found.sde) });
+            let (standardise, sde, rows) = (found.standardise, Some(found.sde), found.rows);
+            return Ok(Score { model, target: None, standardise, sde, rows });
         }
         let path =
             self.target.as_ref().ok_or_else(|| Error::Input("give --model DIR or --target FILE".into()))?;
         let target = mixture(path)?;
         let model = Box::new(target.clone());
-        Ok(Score { model, target: Some(GaussianMixture(target)), standardise: None, sde: None })
+        Ok(Score { model, target: Some(GaussianMixture(target)), standardise: None, sde: None, rows: vec![] })
     }
 }
 

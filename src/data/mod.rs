@@ -9,6 +9,7 @@ mod circles;
 mod curve;
 mod eight_gaussians;
 mod empirical;
+mod holdout;
 mod mixture;
 mod pinwheel;
 mod quadrature;
@@ -22,7 +23,7 @@ mod two_moons;
 mod two_spirals;
 
 use tweedie_solvers::exact::{Exact, Mixture};
-use tweedie_solvers::{Key, Result};
+use tweedie_solvers::{Error, Key, Result};
 
 use crate::points::Points;
 
@@ -31,6 +32,7 @@ pub use circles::Circles;
 pub use curve::Curve;
 pub use eight_gaussians::EightGaussians;
 pub use empirical::Empirical;
+pub use holdout::{digest, digests, distinct, repeated};
 pub use mixture::GaussianMixture;
 pub use pinwheel::Pinwheel;
 pub use ring::Ring;
@@ -57,6 +59,35 @@ pub trait Data: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// If a curve is so thin that the quadrature would need too many nodes.
     fn exact(&self) -> Result<Box<dyn Exact>>;
+
+    /// The law of (x − m)/s, as [`Data::exact`].
+    ///
+    /// # Errors
+    /// If the law is neither a mixture nor points: a curve or a board is of another kind behind the map.
+    fn exact_within(&self, map: &Standardise) -> Result<Box<dyn Exact>> {
+        let mixture = self.mixture().ok_or_else(|| {
+            let what = "the exact score of these data is known in their own coordinates alone";
+            Error::Unsupported(format!("{what}; write standardise = false"))
+        })?;
+        Ok(Box::new(map.mixture(mixture)?))
+    }
+
+    /// `count` points to measure samples and models against: fresh draws of a law; of a user's points the rows that are held out, each
+    /// once, in an order by the key, and no more than there are. Where none are held out, draws of the training rows.
+    fn held_out(&self, key: &Key, count: usize) -> Points {
+        self.sample(key, 0, count)
+    }
+
+    /// What a perfect sampler would give in the place of `count` samples, independent of [`Data::held_out`]: fresh draws of a law; of a
+    /// user's points with held-out rows the training rows, each once, and no more than there are.
+    fn ideal(&self, key: &Key, count: usize) -> Points {
+        self.sample(key, 0, count)
+    }
+
+    /// The user's points, where the data are those.
+    fn own(&self) -> Option<&Empirical> {
+        None
+    }
 
     /// The law as a Gaussian mixture, where it is one: then its modes are known.
     fn mixture(&self) -> Option<&Mixture> {

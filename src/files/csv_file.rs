@@ -1,16 +1,25 @@
 //! Points as comma-separated text.
 
 use super::Points;
+use super::decimal_comma::{self, Halves};
 
-/// One line per row. A first row none of whose cells is a number is a header.
-pub(super) fn parse(bytes: &[u8]) -> Result<Points, String> {
+/// Lines that are looked at for semicolons before anything is read.
+const FIRST: usize = 10;
+
+/// One line per row, and the names of a header. A first row none of whose cells is a number is a header.
+pub(super) fn parse(bytes: &[u8]) -> Result<(Points, Option<Vec<String>>), String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    for (i, line) in bytes.split(|b| *b == b'\n').take(FIRST).enumerate() {
+        let found = std::str::from_utf8(line).ok().and_then(decimal_comma::semicolons);
+        found.map_or(Ok(()), |what| Err(format!("line {}: {what}", i + 1)))?;
+    }
     if let Some(line) = open_quote(bytes) {
         return Err(format!("line {line}: a quote is opened here and never closed"));
     }
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(bytes);
     let (mut record, mut values, mut shape) = (csv::StringRecord::new(), Vec::new(), None);
+    let (mut names, mut halves) = (None, Halves::default());
     loop {
         // Invalid text is the only error of a reader of bytes in memory with rows of any length.
         let more = reader
@@ -21,19 +30,26 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Points, String> {
         }
         let line = || line_of(bytes, record.position());
         let numbers = record.iter().filter(|cell| cell.parse::<f64>().is_ok()).count();
-        if shape.is_none() && numbers == 0 {
+        if shape.is_none() && numbers == 0 && !record.iter().any(|cell| decimal_comma::quoted(cell).is_some())
+        {
             if let Some(i) = record.iter().position(str::is_empty) {
                 let unnamed = format!("line {}, column {}: the header has no name here", line(), i + 1);
                 return Err(unnamed + "; if pandas wrote its index, save with df.to_csv(path, index=False)");
             }
             shape = Some((record.len(), line()));
+            names = Some(record.iter().map(str::to_owned).collect());
             continue;
         }
         let first = shape.is_none();
         let (dim, reference) = *shape.get_or_insert_with(|| (record.len(), line()));
         if record.len() != dim {
+            let comma = if decimal_comma::torn(&record, dim) {
+                "; if its commas are decimal commas, write decimal points"
+            } else {
+                ""
+            };
             return Err(format!(
-                "line {} has {} cells, but line {reference} has {dim}; every row must have as many",
+                "line {} has {} cells, but line {reference} has {dim}; every row must have as many{comma}",
                 line(),
                 record.len()
             ));
@@ -45,6 +61,10 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Points, String> {
                     continue;
                 }
                 Ok(_) => "is not finite; points must be",
+                Err(_) if decimal_comma::quoted(cell).is_some() => {
+                    let what = decimal_comma::quoted(cell).unwrap_or_default();
+                    return Err(format!("line {}, column {}: {what}", line(), column + 1));
+                }
                 Err(_) if first => {
                     "is not a number, though others in this line are; a header must hold names only"
                 }
@@ -52,9 +72,13 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Points, String> {
             };
             return Err(format!("line {}, column {}: `{cell}` {rule}", line(), column + 1));
         }
+        halves.see(&record, line);
+    }
+    if let Some(what) = halves.found() {
+        return Err(what);
     }
     match shape {
-        Some((dim, _)) if !values.is_empty() => Ok(Points::new(dim, values)),
+        Some((dim, _)) if !values.is_empty() => Ok((Points::new(dim, values), names)),
         Some(_) => {
             Err("there is a header, but no points follow it; write one point per line, such as 0.5,-1.2"
                 .into())

@@ -113,9 +113,12 @@ fn headers_are_optional() {
         "\u{feff}1,2\n3,-0.04",
         "\n\n1,2\n3,-0.04\n\n",
     ] {
-        assert_eq!(csv_file::parse(text.as_bytes()).unwrap(), want, "{text:?}");
+        assert_eq!(csv_file::parse(text.as_bytes()).unwrap().0, want, "{text:?}");
     }
-    assert_eq!(csv_file::parse(b"z\n1\n2\n").unwrap(), Points::new(1, vec![1.0, 2.0]));
+    assert_eq!(
+        csv_file::parse(b"z\n1\n2\n").unwrap(),
+        (Points::new(1, vec![1.0, 2.0]), Some(vec!["z".to_owned()]))
+    );
 }
 
 #[test]
@@ -137,10 +140,43 @@ fn bad_csv_is_refused_with_its_place() {
             "x;y\n1;2\n",
             "line 2, column 1: `1;2` is not a number; cells are numbers such as -1.5e-3, separated by commas",
         ),
+        (
+            "a;b\n1,5;2,5\n",
+            "line 2: `1,5` has a decimal comma, and `;` stands between cells; write decimal points",
+        ),
+        ("-1,5;\"2\"\n", "line 1: `-1,5` has a decimal comma, and `;`"),
+        ("\"1,5\",\"-2,5\"\n", "line 1, column 1: `1,5` has a decimal comma; write decimal points"),
+        ("1,2\n3,\"-2,5\"\n", "line 2, column 2: `-2,5` has a decimal comma"),
+        (
+            "1,52,2,50\n0,31,4,07\n",
+            "line 2: `4,07` reads as two whole numbers here, as every pair does: a decimal",
+        ),
+        ("1,5,2,5\n-0,5,3,1\n", "line 2: `-0,5` reads as two whole numbers"),
+        (
+            "x,y\n1,52,2,50\n",
+            "line 2 has 4 cells, but line 1 has 2; every row must have as many; if its commas are",
+        ),
+        (
+            "x,y\n1,5,2\n",
+            "line 2 has 3 cells, but line 1 has 2; every row must have as many; if its commas are",
+        ),
+        ("x,y\n1.5,2,3\n", "line 2 has 3 cells, but line 1 has 2; every row must have as many"),
         (",x,y\n0,1,2\n", "line 1, column 1: the header has no name here; if pandas"),
     ] {
         let error = csv_file::parse(text.as_bytes()).unwrap_err();
         assert!(error.starts_with(want), "{text:?}: {error}");
+    }
+    // Whole numbers in their own right are read: no zero stands where none is written, or it stands before a comma too.
+    for text in [
+        "1,5,2,5\n3,1,4,1\n",
+        "10,0,20,0\n",
+        "007,05\n012,11\n",
+        "1,05,7\n",
+        "1.0,05\n",
+        "1,-05\n",
+        "5\n05\n",
+    ] {
+        assert!(csv_file::parse(text.as_bytes()).is_ok(), "{text:?}");
     }
     assert_eq!(csv_file::parse(b"1,2\n\xff,3\n").unwrap_err(), "line 2 is not UTF-8 text");
 }

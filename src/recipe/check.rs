@@ -54,35 +54,23 @@ impl Recipe {
                 self.file, method.label
             )));
         }
-        for metric in &self.metrics {
-            let neighbours = metric.table.get("neighbours").and_then(toml::Value::as_integer);
-            if let Some(k) = neighbours.filter(|k| (self.samples as i64) < *k) {
-                return Err(Error::Input(format!(
-                    "{}: samples = {}: the metric {} needs {k} samples or more, as many as it has neighbours",
-                    self.file, self.samples, metric.label
-                )));
-            }
-            let most = if metric.label == "w2" { 10_000 } else { usize::MAX };
-            if self.samples < 2 || self.samples > most {
-                let rule = format!(
-                    "the metric {} needs 2 samples or more, and w2 takes 10000 at most",
-                    metric.label
-                );
-                return Err(Error::Input(format!("{}: samples = {}: {rule}", self.file, self.samples)));
-            }
-        }
         for (data, standardise) in &self.data {
-            if matches!(self.model, ModelSpec::Mlp { .. }) {
-                coordinates(&*data.it, *standardise)
-                    .map_err(|e| Error::Input(format!("{}: data {}: {e}", self.file, data.label)))?;
-            }
-        }
-        for (data, _) in &self.data {
+            let place = || format!("{}: data {}", self.file, data.label);
+            let map = match self.model {
+                ModelSpec::Saved(_) => None,
+                _ => {
+                    coordinates(&*data.it, *standardise)
+                        .map_err(|e| Error::Input(format!("{}: {e}", place())))?
+                        .0
+                }
+            };
             if matches!(self.model, ModelSpec::Exact) {
-                data.it.exact().map_err(|e| {
+                let law = map.as_ref().map_or_else(|| data.it.exact(), |map| data.it.exact_within(map));
+                law.map_err(|e| {
                     Error::Input(format!("{}: model = \"exact\" on {}: {e}", self.file, data.label))
                 })?;
             }
+            self.check_counts(data)?;
             for metric in self.metrics.iter().filter(|m| m.label.starts_with("mode-")) {
                 if data.it.mixture().is_none() {
                     return Err(Error::Input(format!(
@@ -92,6 +80,37 @@ impl Recipe {
                 }
             }
             self.check_density(data)?;
+        }
+        Ok(())
+    }
+
+    /// Metrics take so many points and no fewer or more: samples, or as many as a user's points have rows for.
+    fn check_counts(&self, data: &Named<dyn Data>) -> Result<()> {
+        let count = self.compared(&*data.it);
+        let given = if count < self.samples {
+            format!(
+                "{}: {count} points of {} can be compared with, held out and trained on",
+                self.file, data.label
+            )
+        } else {
+            format!("{}: samples = {}", self.file, self.samples)
+        };
+        for metric in &self.metrics {
+            let neighbours = metric.table.get("neighbours").and_then(toml::Value::as_integer);
+            if let Some(k) = neighbours.filter(|k| (count as i64) < *k) {
+                return Err(Error::Input(format!(
+                    "{given}: the metric {} needs {k} samples or more, as many as it has neighbours",
+                    metric.label
+                )));
+            }
+            let most = if metric.label == "w2" { 10_000 } else { usize::MAX };
+            if count < 2 || count > most {
+                let rule = format!(
+                    "the metric {} needs 2 samples or more, and w2 takes 10000 at most",
+                    metric.label
+                );
+                return Err(Error::Input(format!("{given}: {rule}")));
+            }
         }
         Ok(())
     }
@@ -212,16 +231,20 @@ impl Recipe {
             );
         }
         if self.decompose.is_some() {
-            if let Some((data, _)) = self.data.iter().find(|(_, standardise)| *standardise) {
-                return refuse(format!(
-                    "[decompose] works in the data's own coordinates; leave out standardise of {}",
-                    data.label
-                ));
-            }
-            for (data, _) in &self.data {
-                data.it
-                    .exact()
-                    .map_err(|e| Error::Input(format!("{}: decompose on {}: {e}", self.file, data.label)))?;
+            for (data, standardise) in &self.data {
+                let place = format!("{}: decompose on {}", self.file, data.label);
+                let broken = |e| Error::Input(format!("{place}: {e}"));
+                let map = match &self.model {
+                    ModelSpec::Saved(path) => {
+                        Checkpoint::load(path)
+                            .map_err(|e| Error::Input(format!("{}: model.path: {e}", self.file)))?
+                            .standardise
+                    }
+                    _ if *standardise => coordinates(&*data.it, true)?.0,
+                    _ => None,
+                };
+                let law = map.as_ref().map_or_else(|| data.it.exact(), |map| data.it.exact_within(map));
+                law.map_err(broken)?;
             }
         }
         if self.baseline.is_some() && (self.seeds.len() < 2 || self.methods.len() < 2) {

@@ -8,6 +8,7 @@ mod expand;
 mod parts;
 mod section;
 mod specs;
+mod units;
 
 use std::path::Path;
 
@@ -19,17 +20,18 @@ use tweedie_solvers::method::Method;
 use tweedie_solvers::noise::Driver;
 use tweedie_solvers::sde::LinearSde;
 
-use crate::data::{Data, Standardise};
+use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::metrics::Metric;
 use crate::net::MlpConfig;
-use crate::registry::{DATA, GRIDS, METHODS, METRICS, NLL, SDES};
+use crate::registry::{DATA, GRIDS, METHODS, METRICS, NLL, OWN, SDES, STANDARDISE};
 use crate::train::TrainConfig;
 
 pub use expand::override_key;
 pub use parts::PROBES;
 pub use section::{Section, named};
 pub use specs::{DecomposeSpec, Distance, Figures, LikelihoodSpec, ModelSpec, Named, StrongSpec};
+pub use units::{coordinates, units};
 
 /// A recipe, checked.
 #[derive(Debug)]
@@ -88,9 +90,6 @@ pub struct Recipe {
     pub table: Table,
 }
 
-/// A key of every data set.
-const STANDARDISE: &str = "standardise";
-
 /// What drives methods with noise, as users type it.
 pub const DRIVERS: [(&str, Driver); 2] =
     [("independent", Driver::Independent), ("brownian", Driver::Brownian)];
@@ -137,7 +136,7 @@ impl Recipe {
         let dtype = top.choice("dtype", &DTYPES, "f32")?;
         let finish = top.choice("finish", &[("stop", Finish::Stop), ("denoise", Finish::Denoise)], "stop")?;
         let data = many(&top, "data", "two-moons", |s| {
-            s.boolean(STANDARDISE, false)?;
+            s.boolean(STANDARDISE, s.text("name", "")? == OWN)?;
             DATA.build(s).map(Some)
         })?;
         let sdes = many(&top, "sde", "vp", |s| SDES.build(s).map(Some))?;
@@ -245,17 +244,6 @@ impl Recipe {
         let config = MlpConfig { dim, sigma_data: sigma_data.unwrap_or(deviation), ..config.clone() };
         Ok(Some(config.checked()?))
     }
-}
-
-/// The coordinates that a network works in, fitted to 20 000 points of the data, and the deviation per coordinate there.
-///
-/// # Errors
-/// If a coordinate is constant.
-pub fn coordinates(data: &dyn Data, standardise: bool) -> Result<(Option<Standardise>, f64)> {
-    let points = data.sample(&tweedie_solvers::Key::root(0).branch("coordinates"), 0, 20_000);
-    let fitted = Standardise::fit(&points)?;
-    let mean_square = fitted.deviation.iter().map(|s| s * s).sum::<f64>() / fitted.deviation.len() as f64;
-    Ok(if standardise { (Some(fitted), 1.0) } else { (None, mean_square.sqrt()) })
 }
 
 /// The one thing that a section describes.

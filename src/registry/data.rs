@@ -9,7 +9,14 @@ use crate::data::{
     Checkerboard, Circles, Data, EightGaussians, Empirical, GaussianMixture, Pinwheel, Ring, Rings, SCurve,
     SwissRoll, TwentyFiveGaussians, TwoMoons, TwoSpirals,
 };
-use crate::files::read_points;
+use crate::files::{read_columns, read_points};
+
+/// A key of every data set: whether models work in coordinates of mean 0 and deviation 1. On for points, whose units are anybody's; off
+/// for the others, which are near that and whose exact scores are in their own coordinates.
+pub const STANDARDISE: &str = "standardise";
+
+/// The data set that is a user's own.
+pub const OWN: &str = "points";
 
 /// Data sets.
 pub const DATA: Shelf<dyn Data> = Shelf {
@@ -100,15 +107,32 @@ pub const DATA: Shelf<dyn Data> = Shelf {
                 },
             },
             Entry {
-                name: "points",
+                name: OWN,
                 about: "your own points, from a CSV or NPY file; exact score by the kernel sum",
                 build: |s| {
+                    s.boolean(STANDARDISE, true)?;
                     let file = s.text("file", "must be given")?;
+                    s.known("test-file");
+                    let test = if s.has("test-file") {
+                        s.excluded(&["holdout"], "be left out where a test-file is given")?;
+                        Some(s.text("test-file", "")?)
+                    } else {
+                        None
+                    };
+                    let holdout = if test.is_none() { s.number("holdout", 0.2)? } else { 0.0 };
+                    if !(0.0..1.0).contains(&holdout) {
+                        return Err(s.broken("holdout", holdout, "lie in [0, 1)"));
+                    }
                     if !s.has("file") {
                         return Err(s.missing("file"));
                     }
-                    let points = read_points(Path::new(&file))?;
-                    Ok(Box::new(Empirical::new(points, file).map_err(|e| s.wrap(e))?))
+                    let (points, names) = read_columns(Path::new(&file))?;
+                    let own = Empirical::new(points, file).map_err(|e| s.wrap(e))?.named(names);
+                    let own = match &test {
+                        Some(test) => own.test(read_points(Path::new(test))?, test),
+                        None => own.holdout(holdout),
+                    };
+                    Ok(Box::new(own.map_err(|e| s.wrap(e))?))
                 },
             },
         ],

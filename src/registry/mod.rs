@@ -10,7 +10,7 @@ mod sdes;
 use crate::error::{Error, Result, suggest};
 use crate::recipe::Section;
 
-pub use data::DATA;
+pub use data::{DATA, OWN, STANDARDISE};
 pub use grids::GRIDS;
 pub use methods::METHODS;
 pub use metrics::METRICS;

@@ -7,8 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
+use crate::data::{Empirical, digests};
 use crate::error::{Error, Result};
 use crate::files::replace;
+use crate::points::Points;
 use crate::recipe::Recipe;
 
 /// The record of a run; written when it begins and again when it ends.
@@ -25,10 +27,30 @@ pub struct Manifest {
     threads: usize,
     /// What was said on stderr before the work and after it.
     warnings: Vec<String>,
+    /// What was said at the end of samples that diverged or lie far from the data.
+    notes: Vec<String>,
+    /// How the points of a user's files were divided, by the label of the data.
+    splits: BTreeMap<String, Split>,
     /// Seconds since 1970.
     started: u64,
     finished: bool,
     seconds: Option<Seconds>,
+}
+
+/// Rows for training and rows held out, and a number that is another where the training rows are.
+#[derive(Clone, Debug, Serialize)]
+struct Split {
+    training: usize,
+    held_out: usize,
+    digest: String,
+}
+
+impl Split {
+    fn of(own: &Empirical) -> Self {
+        let sum = digests(own.training()).into_iter().fold(0, u64::wrapping_add);
+        let held_out = own.kept().map_or(0, Points::len);
+        Self { training: own.training().len(), held_out, digest: format!("{sum:016x}") }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -73,6 +95,12 @@ impl Manifest {
             device: crate::device::name(device),
             threads: rayon::current_num_threads(),
             warnings,
+            notes: vec![],
+            splits: recipe
+                .data
+                .iter()
+                .filter_map(|(data, _)| Some((data.label.clone(), Split::of(data.it.own()?))))
+                .collect(),
             started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
             finished: false,
             seconds: None,
@@ -91,12 +119,18 @@ impl Manifest {
             .map_err(|e| Error::Input(format!("{}: the file cannot be written ({e})", path.display())))
     }
 
-    /// Writes it as finished, with what the numbers gave to say, and the times after training, after sampling and at the end.
+    /// Writes it as finished, with what the numbers gave to warn of and to note, and the times after training, after sampling and at the end.
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn finish(mut self, out: &Path, warnings: Vec<String>, at: [Duration; 3]) -> Result<()> {
+    pub fn finish(
+        mut self,
+        out: &Path,
+        (warnings, notes): (Vec<String>, Vec<String>),
+        at: [Duration; 3],
+    ) -> Result<()> {
         self.warnings.extend(warnings);
+        self.notes = notes;
         let [trained, sampled, end] = at.map(|d| d.as_secs_f64());
         self.finished = true;
         self.seconds = Some(Seconds {

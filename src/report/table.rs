@@ -5,30 +5,41 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table};
 
 use tweedie_solvers::integrate::Finish;
 
-use crate::recipe::Recipe;
+use crate::data::Data;
+use crate::recipe::{Named, Recipe};
 use crate::registry::NLL;
-use crate::run::Summary;
 use crate::run::record::DATA;
+use crate::run::{MEMORISATION, Summary};
 
 /// The tables, as text: the first metric's for each data set and SDE, then likelihoods. `·` marks means that are not above the upper
 /// end of the floor's own interval: more samples, not more steps, would tell those apart.
 pub fn tables(recipe: &Recipe, summary: &[Summary]) -> String {
     let mut out = String::new();
-    for (data, _) in &recipe.data {
+    for set in &recipe.data {
+        let data = &set.0;
         // Methods at budgets are ranked, in tables of their own, where there are seeds to rank them by.
         let ranked = !recipe.evals.is_empty() && recipe.seeds.len() > 1;
         if let Some(metric) = recipe.metrics.first().filter(|_| !ranked) {
             for sde in &recipe.sdes {
-                out += &quality(recipe, summary, &data.label, &sde.label, &metric.label);
+                out += &quality(recipe, summary, set, &sde.label, &metric.label);
             }
         }
-        out += &likelihood(summary, &data.label);
+        out += &likelihood(summary, data);
         out += &excess(summary, &data.label);
+        out += &memorisation(summary, &data.label);
     }
     out
 }
 
-fn quality(recipe: &Recipe, summary: &[Summary], data: &str, sde: &str, metric: &str) -> String {
+fn quality(
+    recipe: &Recipe,
+    summary: &[Summary],
+    (data, standardise): &(Named<dyn Data>, bool),
+    sde: &str,
+    metric: &str,
+) -> String {
+    let units = if data.it.own().is_some() && *standardise { ", in deviations of each column" } else { "" };
+    let (count, data) = (recipe.compared(&*data.it), data.label.as_str());
     let rows: Vec<&Summary> = summary
         .iter()
         .filter(|r| r.data == data && r.sde == sde && r.metric == metric && r.method != DATA)
@@ -62,8 +73,7 @@ fn quality(recipe: &Recipe, summary: &[Summary], data: &str, sde: &str, metric: 
         Some(format!("; floor {}", spread(mean, Some((high - low) / 2.0))))
     });
     format!(
-        "{metric} of {} samples of {data} under {sde}{}\n{table}\n\n",
-        recipe.samples,
+        "{metric} of {count} samples of {data} under {sde}{units}{}\n{table}\n\n",
         floor.unwrap_or_default()
     )
 }
@@ -120,7 +130,29 @@ fn excess(summary: &[Summary], data: &str) -> String {
     format!("excess denoising loss on {data}, of the zero network's: {}\n\n", parts.join(", "))
 }
 
-fn likelihood(summary: &[Summary], data: &str) -> String {
+/// The largest figure under each SDE: one method's samples may be too rough to be copies.
+fn memorisation(summary: &[Summary], data: &str) -> String {
+    let mut most: Vec<&Summary> = Vec::new();
+    for row in summary.iter().filter(|r| r.data == data && r.metric == MEMORISATION) {
+        match most.iter_mut().find(|r| r.sde == row.sde) {
+            Some(other) if row.mean > other.mean => *other = row,
+            Some(_) => {}
+            None => most.push(row),
+        }
+    }
+    let parts: Vec<String> =
+        most.iter().map(|r| format!("{} {}", r.sde, spread(r.mean, r.high.map(|h| h - r.mean)))).collect();
+    if parts.is_empty() {
+        return String::new();
+    }
+    let parts = parts.join(", ");
+    format!(
+        "memorisation on {data}, the largest of all methods (0.5 is none, 1 copies of training points): {parts}\n\n"
+    )
+}
+
+fn likelihood(summary: &[Summary], set: &Named<dyn Data>) -> String {
+    let data = set.label.as_str();
     let rows: Vec<&Summary> = summary.iter().filter(|r| r.data == data && r.metric == NLL).collect();
     if rows.is_empty() {
         return String::new();
@@ -142,7 +174,9 @@ fn likelihood(summary: &[Summary], data: &str) -> String {
         ]);
     }
     right(&mut table);
-    format!("negative log-likelihood of held-out {data}, by {}\n{table}\n\n", rows[0].method)
+    let held_out = set.it.own().is_none_or(|own| own.kept().is_some());
+    let which = if held_out { "held-out" } else { "the training points of" };
+    format!("negative log-likelihood of {which} {data}, by {}\n{table}\n\n", rows[0].method)
 }
 
 /// A table with rules above, below and under the head.

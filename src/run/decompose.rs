@@ -26,12 +26,13 @@ use tweedie_solvers::model::ScoreModel;
 use tweedie_solvers::noise::{self, Driver, Stream};
 use tweedie_solvers::sde::{Edm, Use};
 
+use super::models::exact;
 use super::record::{Label, Record, rate};
 use super::{Model, Place};
 use crate::error::Result;
 use crate::metrics::{Known, Metric, W2};
 use crate::points::Points;
-use crate::recipe::{DecomposeSpec, Distance, Recipe};
+use crate::recipe::{DecomposeSpec, Distance, Recipe, units};
 
 /// The names of the parts in records, in the order of the chain, and that of the whole.
 pub const PARTS: [&str; 4] = ["error-network", "error-solver", "error-prior", "error-truncation"];
@@ -91,7 +92,8 @@ fn parts(
     let (data, sde) = (&recipe.data[job.data].0, &recipe.sdes[job.sde]);
     let (method, spacing) = (&recipe.methods[job.method], &recipe.grids[job.grid]);
     let model = &models[job.data][job.sde];
-    let exact = data.it.exact()?;
+    let map = model.standardise.as_ref();
+    let exact = exact(&*data.it, map)?;
     let (span, key) = (sde.it.span(Use::Sampling), Key::root(job.seed));
     let driver = Driver::Brownian.noise(&key, 0, span.end);
     let run = |score: &dyn ScoreModel, start: &Tensor, steps: usize, finish: Finish| -> Result<Solution> {
@@ -105,6 +107,13 @@ fn parts(
         Ok(solution)
     };
     let top = sde.it.kernel(span.end);
+    // The model's coordinates, to the user's, to those that distances are taken in.
+    let units = units(&*data.it, recipe.data[job.data].1)?;
+    let points = |x: &Tensor| -> Result<Points> {
+        let mut drawn = points(x)?;
+        drawn = map.map_or_else(|| drawn.clone(), |map| map.undo(&drawn));
+        Ok(units.as_ref().map_or_else(|| drawn.clone(), |units| units.apply(&drawn)))
+    };
     let prior = noise::prior(&key, top.sigma, (0, spec.samples, data.it.dim()), (device, DType::F64))?;
     let from_law = partner(&*exact, &prior, top)?;
     let reference = spec.reference_steps;

@@ -8,56 +8,99 @@ use tweedie_solvers::kernel::Kernel;
 use tweedie_solvers::likelihood::{Flow, bits_per_dimension};
 use tweedie_solvers::sde::Use;
 
+use super::memorisation::{MEMORISATION, Memory};
+use super::outliers::{Extent, FARTHEST, OUTLIERS, WITHOUT};
 use super::record::{DATA, Label, Record};
 use super::{Drawn, Model, Place, densities};
-use crate::data::Data;
+use crate::data::{Data, Standardise};
 use crate::error::{Error, Result};
-use crate::metrics::Known;
+use crate::metrics::{Known, Metric};
 use crate::points::Points;
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, units};
 use crate::registry::NLL;
 use crate::report::Progress;
 
 /// At least this many pairs of draws make a floor.
 const FLOORS: u64 = 5;
 
-/// Every metric of one set of samples against a fresh draw of the data of the same size. Where samples are not finite the metric is
+/// What samples of one data set are measured with, made once for all.
+pub(super) struct Yardstick {
+    known: Known,
+    extent: Extent,
+    memory: Option<Memory>,
+    /// What distances are taken behind.
+    map: Option<Standardise>,
+}
+
+impl Yardstick {
+    pub(super) fn of(data: &dyn Data, standardise: bool) -> Result<Self> {
+        let (known, extent, memory) = (Known::of(data), Extent::of(data), data.own().and_then(Memory::of));
+        Ok(Self { known, extent, memory, map: units(data, standardise)? })
+    }
+
+    /// A metric of points in the user's coordinates.
+    fn measure(&self, metric: &dyn Metric, samples: &Points, reference: &Points) -> Result<f64> {
+        let behind = |points: &Points| self.map.as_ref().map(|map| map.apply(points));
+        let (samples, reference) = (
+            behind(samples).unwrap_or_else(|| samples.clone()),
+            behind(reference).unwrap_or_else(|| reference.clone()),
+        );
+        Ok(metric.measure(&samples, &reference, &self.known)?)
+    }
+}
+
+/// Every metric of one set of samples against as many points of the data: fresh draws, or rows that are held out, of which there may be
+/// fewer than samples; then the first of these are measured. Where samples are not finite the metric is
 /// not a number, and a row says how many there are.
 pub(super) fn samples(
     recipe: &Recipe,
-    (data, known): (&dyn Data, &Known),
+    (data, by): (&dyn Data, &Yardstick),
     drawn: &Drawn,
     label: &Label,
 ) -> Result<Vec<Record>> {
-    let reference = data.sample(&Key::root(label.seed).branch("reference"), 0, drawn.points.len());
+    let reference = data.held_out(&Key::root(label.seed).branch("reference"), recipe.compared(data));
+    let points = drawn.points.slice(0, reference.len());
     let mut records = Vec::new();
     for metric in &recipe.metrics {
-        let value = if drawn.diverged.is_some() {
-            f64::NAN
-        } else {
-            metric.it.measure(&drawn.points, &reference, known).map_err(Error::from)?
-        };
+        let value =
+            if drawn.diverged.is_some() { f64::NAN } else { by.measure(&*metric.it, &points, &reference)? };
         records.push(label.record(&metric.label, value));
     }
     if let Some((count, step)) = drawn.diverged {
         records.push(label.record("diverged", count as f64));
         records.push(label.record("diverged-at-step", (step + 1) as f64));
     }
+    if let Some(found) = by.extent.outliers(&drawn.points) {
+        records.push(label.record(OUTLIERS, found.count as f64));
+        records.push(label.record(FARTHEST, found.largest));
+        let near = by.extent.without(&points);
+        let reference = reference.slice(0, near.len());
+        for metric in recipe.metrics.iter().filter(|_| drawn.diverged.is_none() && near.len() < points.len())
+        {
+            // Where too few are left for a metric there is nothing to say.
+            let rest = by.measure(&*metric.it, &near, &reference).unwrap_or(f64::NAN);
+            records.push(label.record(&format!("{}{WITHOUT}", metric.label), rest));
+        }
+    }
+    if let Some(memory) = &by.memory {
+        records.push(label.record(MEMORISATION, memory.of_samples(&drawn.points)));
+    }
     Ok(records)
 }
 
-/// The floor of every metric: between two fresh draws of the data of the same size as the samples.
-pub(super) fn floors(recipe: &Recipe, known: &[Known], progress: &Progress) -> Result<Vec<Record>> {
+/// The floor of every metric: between two fresh draws of the data of the size that samples are measured at; of a user's points between
+/// training rows and held-out ones.
+pub(super) fn floors(recipe: &Recipe, by: &[Yardstick], progress: &Progress) -> Result<Vec<Record>> {
     let bar = progress.bar("floors", (recipe.data.len() as u64) * FLOORS);
     let pairs: Vec<(usize, u64)> =
         (0..recipe.data.len()).flat_map(|d| (0..FLOORS).map(move |s| (d, s))).collect();
     let one = |&(d, seed): &(usize, u64)| -> Result<Vec<Record>> {
-        let (data, known) = (&recipe.data[d].0, &known[d]);
+        let (data, by) = (&recipe.data[d].0, &by[d]);
         let key = Key::root(seed).branch("floor");
-        let a = data.it.sample(&key.child(0), 0, recipe.samples);
-        let b = data.it.sample(&key.child(1), 0, recipe.samples);
+        let count = recipe.compared(&*data.it);
+        let (a, b) = (data.it.ideal(&key.child(0), count), data.it.held_out(&key.child(1), count));
         let label = Label { data: data.label.clone(), ..Label::data(seed) };
-        let rows = recipe.metrics.iter().map(|m| Ok(label.record(&m.label, m.it.measure(&a, &b, known)?)));
+        let rows = recipe.metrics.iter().map(|m| Ok(label.record(&m.label, by.measure(&*m.it, &a, &b)?)));
         let rows = rows.collect::<Result<_>>()?;
         bar.inc(1);
         Ok(rows)
@@ -91,7 +134,7 @@ pub(super) fn likelihoods(recipe: &Recipe, models: &[Vec<Model>], place: &Place<
             let problem = Problem { sde: &*sde.it, model: &*model.score };
             for &seed in &recipe.seeds {
                 let key = Key::root(seed);
-                let points = data.it.sample(&key.branch("held-out"), 0, spec.points);
+                let points = data.it.held_out(&key.branch("held-out"), spec.points);
                 let flow = Flow { problem, method, grid: &grid };
                 let standardise = model.standardise.as_ref();
                 let found = densities(flow, spec.divergence, &points, standardise, &key, place.device)?;
@@ -109,6 +152,11 @@ pub(super) fn likelihoods(recipe: &Recipe, models: &[Vec<Model>], place: &Place<
                 let nll = -mean(&found.log_p);
                 records.push(label.record(NLL, nll));
                 records.push(label.record("bits-per-dimension", bits_per_dimension(-nll, points.dim())));
+                if data.it.own().is_some_and(|own| own.kept().is_some()) {
+                    let n = found.log_p.len() as f64;
+                    let spread = found.log_p.iter().map(|p| (p + nll).powi(2)).sum::<f64>() / (n - 1.0) / n;
+                    records.push(label.record("nll-rows-error", spread.sqrt()));
+                }
                 if let Some(errors) = &found.standard_error {
                     let pooled =
                         mean(&errors.iter().map(|e| e * e).collect::<Vec<_>>()) / errors.len() as f64;

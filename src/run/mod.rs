@@ -6,8 +6,10 @@ mod draw;
 mod excess;
 pub mod lore;
 mod measure;
+mod memorisation;
 mod models;
 mod names;
+mod outliers;
 mod paired;
 mod ranking;
 pub mod record;
@@ -22,7 +24,6 @@ use candle_core::Device;
 
 use crate::error::Result;
 use crate::files;
-use crate::metrics::Known;
 use crate::points::Points;
 use crate::recipe::{Figures, Recipe};
 use crate::report::{self, Progress};
@@ -31,12 +32,16 @@ pub use decompose::{PARTS, SLOPE, WHOLE};
 pub use density::{Densities, densities};
 pub use draw::{Drawn, PIECE, Target, draw};
 pub use excess::Level;
+pub use memorisation::MEMORISATION;
 pub use models::{INTERRUPTED, Model, TRAINING, train_all};
 pub use names::{file_name, make_dir, model_dir};
+pub use outliers::{FARTHEST, OUTLIERS, WITHOUT};
 pub use paired::{Paired, paired};
 pub use ranking::{Ranked, ranking};
 pub use record::{Record, Summary, summarise};
 pub use strong::{SLOPE as STRONG_SLOPE, STRONG};
+
+use measure::Yardstick;
 
 /// Where a run works and writes.
 #[derive(Debug)]
@@ -64,6 +69,8 @@ pub struct Outcome {
     pub ranking: Vec<Ranked>,
     /// A remark for each sampling run that diverged.
     pub diverged: Vec<String>,
+    /// A remark for each sampling run with finite samples far from the data.
+    pub outliers: Vec<String>,
     /// The number of sampling runs.
     pub runs: usize,
 }
@@ -123,6 +130,21 @@ impl Job {
     }
 }
 
+/// What is said of a sampling run with finite samples far from the data: how many, how far, and what that does to the first metric.
+fn remark(recipe: &Recipe, run: &str, rows: &[Record]) -> Option<String> {
+    let value = |name: &str| rows.iter().find(|r| r.metric == name).map(|r| r.value);
+    let (count, largest) = (value(OUTLIERS)?, value(FARTHEST)?);
+    let metric = recipe.metrics.first().and_then(|m| {
+        let (with, without) = (value(&m.label)?, value(&format!("{}{WITHOUT}", m.label))?);
+        Some(format!("; {} is {with:.3} with them and {without:.3} without", m.label))
+    });
+    Some(format!(
+        "{run}: {count} of {} samples are finite but more than 20 diameters of the data away from them, |x| up to {largest:.3e}{}",
+        recipe.samples,
+        metric.unwrap_or_default()
+    ))
+}
+
 /// Everything that a recipe says. `warn` is told of numbers that cannot come out well, before the work and after it; see [`lore`].
 ///
 /// # Errors
@@ -140,7 +162,11 @@ pub fn run(recipe: &Recipe, place: &Place<'_>, warn: &dyn Fn(&str)) -> Result<Ou
     if recipe.save_samples {
         make_dir(&samples_dir)?;
     }
-    let known: Vec<Known> = recipe.data.iter().map(|(data, _)| Known::of(&*data.it)).collect();
+    let yardsticks: Vec<Yardstick> = recipe
+        .data
+        .iter()
+        .map(|(data, standardise)| Yardstick::of(&*data.it, *standardise))
+        .collect::<Result<_>>()?;
     let bar = place.progress.bar("sampling", jobs.len() as u64);
     let timings = Mutex::new(Vec::new());
     let one = |job: &Job, mut drawn: Drawn, seconds: f64| -> Result<(record::Label, Vec<Record>, Drawn)> {
@@ -167,7 +193,7 @@ pub fn run(recipe: &Recipe, place: &Place<'_>, warn: &dyn Fn(&str)) -> Result<Ou
             evals: drawn.evals,
             seed: job.seed,
         };
-        let records = measure::samples(recipe, (&*data.it, &known[job.data]), &drawn, &label)?;
+        let records = measure::samples(recipe, (&*data.it, &yardsticks[job.data]), &drawn, &label)?;
         bar.inc(1);
         Ok((label, records, drawn))
     };
@@ -181,7 +207,12 @@ pub fn run(recipe: &Recipe, place: &Place<'_>, warn: &dyn Fn(&str)) -> Result<Ou
         })
     });
     let diverged: Vec<String> = diverged.collect();
-    let mut records: Vec<Record> = measure::floors(recipe, &known, place.progress)?;
+    let outliers: Vec<String> = jobs
+        .iter()
+        .zip(&done)
+        .filter_map(|(job, (_, rows, _))| remark(recipe, &job.stem(recipe), rows))
+        .collect();
+    let mut records: Vec<Record> = measure::floors(recipe, &yardsticks, place.progress)?;
     let (mut labels, mut drawn) = (Vec::new(), Vec::new());
     for (label, rows, points) in done {
         records.extend(rows);
@@ -237,8 +268,10 @@ pub fn run(recipe: &Recipe, place: &Place<'_>, warn: &dyn Fn(&str)) -> Result<Ou
         report::figures(recipe, &models, &shown, (&summary, &levels), place)?;
     }
     report::write_timings(place.out, timings)?;
-    let seen = lore::indistinct(recipe, &summary);
+    let mut seen = lore::indistinct(recipe, &summary);
+    seen.extend(lore::remembered(recipe, &records));
     seen.iter().for_each(|text| warn(text));
-    manifest.finish(place.out, seen, [trained, sampled, start.elapsed()])?;
-    Ok(Outcome { records, summary, paired, ranking, diverged, runs: jobs.len() })
+    let notes = diverged.iter().chain(&outliers).cloned().collect();
+    manifest.finish(place.out, (seen, notes), [trained, sampled, start.elapsed()])?;
+    Ok(Outcome { records, summary, paired, ranking, diverged, outliers, runs: jobs.len() })
 }

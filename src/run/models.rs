@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 use toml::Table;
+use tweedie_solvers::exact::Exact;
 use tweedie_solvers::grid::Spacing;
 use tweedie_solvers::model::ScoreModel;
 use tweedie_solvers::sde::{LinearSde, Use};
 
 use super::{Place, make_dir, model_dir};
-use crate::data::{Data, Standardise};
+use crate::data::{Data, Standardise, digests};
 use crate::error::{Error, Result};
 use crate::recipe::{ModelSpec, Named, Recipe, coordinates};
 use crate::report::write_losses;
@@ -84,13 +85,25 @@ pub fn train_all(recipe: &Recipe, place: &Place<'_>) -> Result<Vec<Vec<Model>>> 
 
 fn unfitted(recipe: &Recipe, place: &Place<'_>) -> Result<Vec<Vec<Model>>> {
     let networks = recipe.data.iter().map(|(data, standardise)| match &recipe.model {
-        ModelSpec::Exact => {
-            recipe.sdes.iter().map(|_| Ok(Model::new(EXACT, data.it.exact()?, None))).collect()
-        }
+        ModelSpec::Exact => recipe.sdes.iter().map(|_| closed(&*data.it, *standardise)).collect(),
         ModelSpec::Saved(path) => recipe.sdes.iter().map(|_| saved(path, data.it.dim(), place)).collect(),
         ModelSpec::Mlp { .. } => networks(recipe, data, *standardise, place),
     });
     networks.collect()
+}
+
+/// The closed form, in the coordinates that the recipe says.
+fn closed(data: &dyn Data, standardise: bool) -> Result<Model> {
+    let map = if standardise { coordinates(data, true)?.0 } else { None };
+    Ok(Model::new(EXACT, exact(data, map.as_ref())?, map))
+}
+
+/// The exact law of data behind the map of a model, if it has one.
+///
+/// # Errors
+/// If it is not known there.
+pub(super) fn exact(data: &dyn Data, map: Option<&Standardise>) -> tweedie_solvers::Result<Box<dyn Exact>> {
+    map.map_or_else(|| data.exact(), |map| data.exact_within(map))
 }
 
 fn saved(path: &Path, dim: usize, place: &Place<'_>) -> Result<Model> {
@@ -149,6 +162,7 @@ fn network(
     let directory = model_dir(place.out, &data.label, &sde.label);
     make_dir(&directory)?;
     let (map, deviation) = coordinates(&*data.it, standardise)?;
+    let rows = data.it.own().map_or_else(Vec::new, |own| digests(own.training()));
     let config = recipe
         .network(data.it.dim(), deviation)?
         .ok_or_else(|| Error::Run("the recipe has no network".into()))?;
@@ -163,6 +177,14 @@ fn network(
                 "{}: this checkpoint belongs to another recipe (network, training, data or SDE differ); run without --resume, or into \
                  another folder with --out",
                 directory.display()
+            )));
+        }
+        if found.rows != rows {
+            return Err(Error::Input(format!(
+                "{}: {} holds other rows for training than when this checkpoint was made; run without --resume, or into another folder \
+                 with --out",
+                directory.display(),
+                data.label
             )));
         }
         Some(found)
@@ -180,6 +202,7 @@ fn network(
         let at_rest = Checkpoint {
             sde: table(&sde.table),
             data: table(&data.table),
+            rows: rows.clone(),
             ..trainer.checkpoint(map.clone())?
         };
         write_losses(&directory, losses)?;

@@ -9,9 +9,10 @@ use tweedie_solvers::integrate::sampling_grid;
 use super::record::{Label, Record, rate};
 use super::{Drawn, Job, Model, Place, Target, draw};
 use crate::error::Result;
-use crate::recipe::Recipe;
+use crate::points::Points;
+use crate::recipe::{Recipe, units};
 
-/// √E|x_N − x_ref|² over the samples, in the user's coordinates.
+/// √E|x_N − x_ref|² over the samples, in the coordinates of [`units`].
 pub const STRONG: &str = "strong-error";
 /// Its slope in ln N over the three largest step counts.
 pub const SLOPE: &str = "slope-strong";
@@ -51,9 +52,15 @@ pub(super) fn strong(
         if let Some(s) = &model.standardise {
             reference = s.undo(&reference);
         }
+        let (data, standardise) = &recipe.data[job.data];
+        let units = units(&*data.it, *standardise)?;
+        let within =
+            |points: &Points| units.as_ref().map_or_else(|| points.clone(), |units| units.apply(points));
+        let reference = within(&reference);
         let (mut rows, mut errors) = (Vec::new(), Vec::new());
         for &i in group {
-            let pairs = drawn[i].points.values().iter().zip(reference.values());
+            let drawn = within(&drawn[i].points);
+            let pairs = drawn.values().iter().zip(reference.values());
             let error = (pairs.map(|(a, b)| (a - b).powi(2)).sum::<f64>() / recipe.samples as f64).sqrt();
             rows.push(labels[i].record(STRONG, error));
             errors.extend(jobs[i].steps.map(|n| (n as f64, error)));

@@ -32,6 +32,9 @@ pub struct Checkpoint {
     pub sde: toml::Table,
     /// The recipe's `data` that it was trained on.
     pub data: toml::Table,
+    /// The digests of the rows that it was trained on, in order, where the data are a user's points; see
+    /// [`crate::data::digest`].
+    pub rows: Vec<u64>,
     /// Frequencies of the Fourier features.
     pub frequencies: Tensor,
     /// Weights, in the order of [`MlpConfig::layout`].
@@ -58,6 +61,8 @@ struct Header {
 }
 
 const FORMAT: u32 = 1;
+/// The name of the tensor of digests.
+const ROWS: &str = "rows";
 const KEY: &str = "tweedie";
 
 /// Why a checkpoint could not be read or written.
@@ -117,6 +122,11 @@ impl Checkpoint {
             tensors
                 .extend(names.iter().zip(list).map(|((name, _), t)| (format!("{prefix}/{name}"), t.clone())));
         }
+        if !self.rows.is_empty() {
+            let bits = self.rows.iter().map(|&hash| hash.cast_signed()).collect::<Vec<i64>>();
+            let rows = Tensor::from_vec(bits, self.rows.len(), &Device::Cpu);
+            tensors.push((ROWS.to_owned(), rows.map_err(|e| foreign(e.to_string()))?));
+        }
         // safetensors views candle tensors that lie on the host.
         let host = tensors.into_iter().map(|(name, t)| Ok((name, t.to_device(&Device::Cpu)?)));
         let host = host.collect::<candle_core::Result<Vec<_>>>().map_err(|e| foreign(e.to_string()))?;
@@ -173,6 +183,18 @@ impl Checkpoint {
                 view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
             Tensor::from_vec(values, shape, &Device::Cpu).map_err(|e| e.to_string())
         };
+        // A model of a law has none.
+        let rows = match file.tensor(ROWS) {
+            Err(_) => vec![],
+            Ok(view) if view.dtype() != safetensors::Dtype::I64 || view.shape().len() != 1 => {
+                return Err(format!(
+                    "its tensor {ROWS} is {:?} {:?}, not a list of I64",
+                    view.dtype(),
+                    view.shape()
+                ));
+            }
+            Ok(view) => view.data().as_chunks::<8>().0.iter().map(|b| u64::from_le_bytes(*b)).collect(),
+        };
         let layout = header.net.layout();
         let group = |prefix: &str| -> Result<Vec<Tensor>, String> {
             layout.iter().map(|(name, shape)| read(&format!("{prefix}/{name}"), shape)).collect()
@@ -182,6 +204,7 @@ impl Checkpoint {
             standardise: header.standardise,
             sde: header.sde,
             data: header.data,
+            rows,
             frequencies: read("frequencies", &[1, header.net.embedding / 2])?,
             weights: group("weight")?,
             average: group("average")?,

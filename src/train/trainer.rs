@@ -110,6 +110,7 @@ impl Trainer {
             standardise,
             sde: toml::Table::new(),
             data: toml::Table::new(),
+            rows: vec![],
             frequencies: self.frequencies.copy()?,
             weights,
             average,

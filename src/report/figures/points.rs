@@ -37,7 +37,7 @@ pub(super) fn samples(
     stem: &std::path::Path,
 ) -> Result<()> {
     let data = &recipe.data[d].0;
-    let reference = data.it.sample(&Key::root(recipe.seeds[0]).branch("reference"), 0, recipe.samples);
+    let reference = data.it.held_out(&Key::root(recipe.seeds[0]).branch("reference"), recipe.samples);
     let mine: Vec<&(Shown, &Points)> = shown.iter().filter(|(k, _)| k.data == d && k.sde == s).collect();
     let mut columns: Vec<Option<usize>> = mine.iter().map(|(k, _)| k.steps).collect();
     columns.sort_by_key(|c| c.map_or(usize::MAX, |n| n));

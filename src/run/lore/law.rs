@@ -4,7 +4,7 @@
 use tweedie_solvers::exact::Mixture;
 use tweedie_solvers::{Key, Result};
 
-use crate::data::{Data, Standardise};
+use crate::data::{Data, Empirical, Standardise};
 use crate::points::Points;
 
 /// Draws for the moments of laws that are no mixtures, and for the largest distance.
@@ -21,10 +21,14 @@ pub struct Law {
     cov: Vec<f64>,
     /// s, where it is known.
     pub(super) narrowest: Option<f64>,
+    /// The least deviation of a coordinate that varies, of points.
+    pub(super) least: Option<f64>,
     /// The largest distance between two of 500 draws.
     pub(super) extent: f64,
     /// Whether the numbers are of standardised coordinates.
     pub(super) standardised: bool,
+    /// The same law in standardised coordinates, where these could be asked for.
+    other: Option<Box<Law>>,
 }
 
 impl Law {
@@ -33,10 +37,13 @@ impl Law {
     /// # Errors
     /// If the map makes a covariance of a mixture singular to rounding.
     pub fn of(data: &dyn Data, map: Option<&Standardise>) -> Result<Self> {
-        let mixture = data.mixture().map(|m| map.map_or_else(|| Ok(m.clone()), |map| through(m, map)));
+        let mixture = data.mixture().map(|m| map.map_or_else(|| Ok(m.clone()), |map| map.mixture(m)));
         let mixture = mixture.transpose()?;
         let draw = |count| {
-            let points = data.sample(&Key::root(0).branch("lore"), 0, count);
+            let sample = || data.sample(&Key::root(0).branch("lore"), 0, count);
+            // Of a user's points the rows themselves, where they are no more than draws would be.
+            let rows = data.own().map(Empirical::training).filter(|rows| rows.len() <= count);
+            let points = rows.map_or_else(sample, Points::clone);
             map.map_or_else(|| points.clone(), |map| map.apply(&points))
         };
         let (mean, cov) = mixture.as_ref().map_or_else(|| of_points(&draw(DRAWS)), of_mixture);
@@ -45,7 +52,32 @@ impl Law {
         let narrowest =
             mixture.as_ref().map_or_else(|| data.narrowest().map(|s| s / widest), |m| Some(m.narrowest()));
         let extent = extent(&draw(PAIRED));
-        Ok(Self { dim: data.dim(), mean, cov, narrowest, extent, standardised: map.is_some() })
+        let varies = |fitted: Standardise| {
+            let varies = (0..data.dim()).filter(|j| !fitted.constant.contains(j));
+            varies.map(|j| fitted.deviation[j]).fold(f64::INFINITY, f64::min)
+        };
+        let least = data.own().and_then(|_| Standardise::fit(&draw(DRAWS)).ok()).map(varies);
+        Ok(Self {
+            dim: data.dim(),
+            mean,
+            cov,
+            narrowest,
+            least,
+            extent,
+            standardised: map.is_some(),
+            other: None,
+        })
+    }
+
+    /// The same where `standardise = true` would give another law, whose sentences may be fewer.
+    #[must_use]
+    pub fn or_standardised(self, other: Self) -> Self {
+        Self { other: Some(Box::new(other)), ..self }
+    }
+
+    /// Whether what is wrong with this law is right with the standardised one.
+    pub(super) fn cured(&self, good: impl Fn(&Self) -> bool) -> bool {
+        self.other.as_deref().is_some_and(good)
     }
 
     /// KL(N(α m, α² C + σ² I) ‖ N(0, σ² I)) = ½ [r (tr C + |m|²) − ln det(I + r C)] in nats, with r = (α/σ)². The prior's logarithm is
@@ -69,16 +101,6 @@ impl Law {
         let square: f64 = self.mean.iter().map(|m| m * m).sum();
         0.5 * (r * (trace + square) - log_det)
     }
-}
-
-/// The law of (x − m)/s.
-fn through(mixture: &Mixture, map: &Standardise) -> Result<Mixture> {
-    let (d, s) = (mixture.dim(), &map.deviation);
-    let means = mixture.means().iter().map(|mean| (0..d).map(|i| (mean[i] - map.mean[i]) / s[i]).collect());
-    let covs = mixture.covs().iter().map(|cov| {
-        (0..d).map(|i| (0..d).map(|j| cov[i * d + j] / (s[i] * s[j])).collect()).collect::<Vec<Vec<f64>>>()
-    });
-    Mixture::new(mixture.weights().to_vec(), means.collect(), &covs.collect::<Vec<_>>())
 }
 
 /// Σ w μ, and Σ w (μ − m)(μ − m)ᵀ.

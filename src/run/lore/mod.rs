@@ -1,9 +1,12 @@
 //! What those who have run it before would say about a recipe: sentences about numbers that cannot come out well. They are no errors
 //! and change nothing. Each names the data, the SDE, what was measured, the threshold, and what to change; what it proposes was tried.
 
+mod columns;
 mod euler;
+mod held_out;
 mod law;
 mod numbers;
+mod remembered;
 
 use candle_core::DType;
 use toml::{Table, Value};
@@ -18,14 +21,19 @@ use crate::registry::SDES;
 use crate::train::Checkpoint;
 use euler::{Euler, STABLE};
 
+pub use columns::unbounded;
 pub use law::Law;
 pub use numbers::{Digits, numbers};
+pub use remembered::remembered;
 
 /// KL(p_T ‖ prior) in nats beyond which samples start from another law than the noised data's.
 const START: f64 = 0.01;
 
 /// The most noise at ε, as a fraction of the narrowest deviation: it widens a mode by √(1 + ¼), 12 %.
 const BLUR: f64 = 0.5;
+
+/// What costs least where the data are far from deviation 1: nothing else changes, and samples come back in their own units.
+const CURE: &str = "set standardise = true in the data";
 
 /// How samples are drawn: everything beside the data and the SDE.
 #[derive(Clone, Copy)]
@@ -53,9 +61,12 @@ impl std::fmt::Debug for Plan<'_> {
 pub fn warnings(recipe: &Recipe) -> crate::Result<Vec<String>> {
     let steps = |method: &dyn Method, grid: &dyn Spacing| recipe.steps_of(method, grid);
     let plan = Plan { methods: &recipe.methods, grids: &recipe.grids, steps: &steps, given: false };
-    let saved = match &recipe.model {
-        ModelSpec::Saved(path) => Checkpoint::load(path)?.standardise,
-        _ => None,
+    let (saved, known) = match &recipe.model {
+        ModelSpec::Saved(path) => {
+            let found = Checkpoint::load(path)?;
+            (found.standardise, found.rows)
+        }
+        _ => (None, vec![]),
     };
     let mut out = Vec::new();
     let adaptive = |label: &str| recipe.methods.iter().any(|m| m.label == label && m.it.adaptive());
@@ -64,15 +75,6 @@ pub fn warnings(recipe: &Recipe) -> crate::Result<Vec<String>> {
             out.push(format!(
                 "[paired]: {} chooses its own steps, so that no step count pairs it with {baseline}: it is left out there",
                 m.label
-            ));
-        }
-    }
-    if recipe.likelihood.is_some() {
-        for (data, _) in recipe.data.iter().filter(|(d, _)| !d.it.continuous()) {
-            out.push(format!(
-                "nll of {}: its points are drawn from the file that the model was made from, none are held out, so that a model which \
-                 remembers them looks better than it is; keep some in another file, for `tweedie likelihood --points`",
-                data.label
             ));
         }
     }
@@ -90,10 +92,27 @@ pub fn warnings(recipe: &Recipe) -> crate::Result<Vec<String>> {
     }
     for (data, standardise) in &recipe.data {
         let map = match recipe.model {
-            ModelSpec::Mlp { .. } if *standardise => coordinates(&*data.it, true)?.0,
-            _ => saved.clone(),
+            ModelSpec::Saved(_) => saved.clone(),
+            _ if *standardise => coordinates(&*data.it, true)?.0,
+            _ => None,
         };
-        let law = Law::of(&*data.it, map.as_ref())?;
+        if let Some(own) = data.it.own() {
+            let points = recipe.likelihood.as_ref().map(|spec| spec.points);
+            let nll = unbounded(own).filter(|_| points.is_some()).map(|what| format!("nll: {what}"));
+            let said = columns::noticed(own, map.as_ref()).into_iter();
+            let said = said.chain(held_out::measured(own, recipe.samples, points, &known)).chain(nll);
+            out.extend(said.map(|what| format!("{}: {what}", data.label)));
+        }
+        let mut law = Law::of(&*data.it, map.as_ref())?;
+        let free = match recipe.model {
+            ModelSpec::Saved(_) => false,
+            ModelSpec::Exact => data.it.own().is_some() || data.it.mixture().is_some(),
+            ModelSpec::Mlp { .. } => true,
+        };
+        if free && map.is_none() {
+            let map = coordinates(&*data.it, true)?.0;
+            law = law.or_standardised(Law::of(&*data.it, map.as_ref())?);
+        }
         for sde in &recipe.sdes {
             out.extend(foresee(&data.label, &law, sde, plan)?);
         }
@@ -155,6 +174,8 @@ fn prior(law: &Law, sde: &Named<dyn LinearSde>, end: f64) -> Option<String> {
     let whole = sde.it.span(Use::Sampling).end;
     let change = if end < whole {
         format!("start the grid at t = {}", short(whole))
+    } else if law.cured(|law| law.divergence(ratio(&*sde.it, end)) <= START) {
+        CURE.into()
     } else {
         let good = |sde: &dyn LinearSde| law.divergence(ratio(sde, sde.span(Use::Sampling).end)) <= START;
         let found = remedy(sde, &["sigma-max", "beta-max"], RAISE, good);
@@ -170,7 +191,7 @@ fn prior(law: &Law, sde: &Named<dyn LinearSde>, end: f64) -> Option<String> {
 
 /// What is left of the noise at ε widens the narrowest mode.
 fn blur(law: &Law, sde: &Named<dyn LinearSde>, start: f64) -> Option<String> {
-    let narrowest = law.narrowest?;
+    let narrowest = law.narrowest.or(law.least)?;
     let left = |sde: &dyn LinearSde, t| (-sde.kernel(t).log_snr()).exp();
     let noise = left(&*sde.it, start);
     if noise <= BLUR * narrowest {
@@ -179,15 +200,18 @@ fn blur(law: &Law, sde: &Named<dyn LinearSde>, start: f64) -> Option<String> {
     let whole = sde.it.span(Use::Sampling).start;
     let change = if start > whole {
         format!("end the grid at t = {}", short(whole))
+    } else if law.cured(|law| law.narrowest.or(law.least).is_some_and(|s| noise <= BLUR * s)) {
+        CURE.into()
     } else {
         let good = |sde: &dyn LinearSde| left(sde, sde.span(Use::Sampling).start) <= BLUR * narrowest;
         let found = remedy(sde, &["epsilon", "sigma-min"], 1.0 / RAISE, good);
         found.unwrap_or_else(|| "take another SDE".into())
     };
     Some(format!(
-        "ε = {} adds noise {} to modes of deviation {}, above half of it; {change}",
+        "ε = {} adds noise {} to {} of deviation {}, above half of it; {change}",
         short(start),
         short(noise),
+        if law.narrowest.is_some() { "modes" } else { "a coordinate" },
         short(narrowest)
     ))
 }
@@ -202,6 +226,8 @@ fn reach(law: &Law, sde: &Named<dyn LinearSde>, end: f64) -> Option<String> {
     let whole = sde.it.span(Use::Sampling).end;
     let change = if end < whole && sde.it.kernel(whole).sigma >= law.extent {
         format!("start the grid at t = {}", short(whole))
+    } else if law.cured(|law| k.sigma >= law.extent) {
+        CURE.into()
     } else {
         let found = remedy(sde, &["sigma-max"], RAISE, |sde| sde.prior() >= law.extent);
         found.unwrap_or_else(|| "scale the data down".into())

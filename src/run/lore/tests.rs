@@ -78,7 +78,8 @@ fn laws_of_mixtures_curves_and_maps() {
     let data = GaussianMixture(mixture);
     let plain = Law::of(&data, None).unwrap();
     assert!((plain.divergence(1.0) - 0.5 * (8.0 - (6.0 * 3.0 - 0.25f64).ln())).abs() < 1e-12);
-    let map = Standardise { mean: vec![0.0, 1.0], deviation: vec![5f64.sqrt(), 2f64.sqrt()] };
+    let map =
+        Standardise { mean: vec![0.0, 1.0], deviation: vec![5f64.sqrt(), 2f64.sqrt()], constant: vec![] };
     let law = Law::of(&data, Some(&map)).unwrap();
     assert!((law.divergence(1.0) - 0.5 * (2.0 - (4.0 - 0.025f64).ln())).abs() < 1e-12);
     let narrowest = (0.6 - (0.16f64 + 0.025).sqrt()).sqrt();
@@ -237,4 +238,44 @@ fn means_at_the_floor() {
           above 300"
         ]
     );
+}
+
+/// Points about 1000 with deviation 50, and with deviation 0.001: the cure that costs least is named where it is one, and is none where
+/// samplers already work behind it or cannot.
+#[test]
+fn the_cure_that_costs_least() {
+    let points = |scale: f64, shift: f64| {
+        let z = Key::root(6).normals(0, 0, 400, 2);
+        Empirical::new(Points::new(2, z.iter().map(|z| shift + scale * z).collect()), "own.csv").unwrap()
+    };
+    let told = |data: &dyn Data, sde: &str, free: bool| {
+        let (sde, grid) = (named(&SDES, sde), named(&GRIDS, UNIFORM));
+        let plan = Plan { methods: &[], grids: &[grid], steps: &|_, _| vec![5], given: false };
+        let map = coordinates(data, true).unwrap().0;
+        let (law, other) = (Law::of(data, None).unwrap(), Law::of(data, map.as_ref()).unwrap());
+        let law = if free { law.or_standardised(other) } else { law };
+        foresee("d", &law, &sde, plan).unwrap()
+    };
+    let cure = "; set standardise = true in the data";
+    let far = points(50.0, 1000.0);
+    for (data, sde, wrong) in [
+        (&far, "name = 'vp'", "nats or more from the prior"),
+        (&far, "name = 've'", "the largest distance between 500 points"),
+        (&points(0.001, 0.0), "name = 'vp'", "ε = 0.001 adds noise 0.0105 to a coordinate of deviation 0.0"),
+    ] {
+        let all = told(data, sde, true);
+        assert!(all.iter().any(|s| s.contains(wrong) && s.ends_with(cure)), "{sde} {all:?}");
+        assert!(all.iter().all(|s| !s.contains("set beta-max") && !s.contains("set sigma")), "{all:?}");
+        let fixed = told(data, sde, false);
+        assert!(
+            fixed.iter().any(|s| s.contains(wrong)) && fixed.iter().all(|s| !s.ends_with(cure)),
+            "{fixed:?}"
+        );
+    }
+    // What standardising does not mend keeps its own remedy: β_max = 3 leaves more than the prior of any data of deviation 1.
+    let round = told(&points(1.0, 0.5), "name = 'vp'\nbeta-max = 3", true);
+    assert!(round[0].contains("nats") && round[0].contains("set beta-max to "), "{round:?}");
+    // A column that does not vary has no deviation to blur.
+    let flat = Points::new(2, Key::root(6).normals(0, 0, 400, 1).iter().flat_map(|z| [*z, 0.1]).collect());
+    assert_eq!(told(&Empirical::new(flat, "own.csv").unwrap(), "name = 'vp'", true), [""; 0]);
 }
