@@ -21,6 +21,7 @@ mod recipes;
 mod tapes;
 mod tolerances;
 mod verify;
+mod warnings;
 mod workbench;
 
 /// The program's own: with the system's, threads that make small tensors wait for each other.

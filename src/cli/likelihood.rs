@@ -16,11 +16,10 @@ use super::{Machine, must_exist, not_both, one_of, say, warn};
 use crate::data::{Empirical, digest};
 use crate::error::{Error, Result};
 use crate::files::{check_suffix, check_writable, read_columns};
-use crate::recipe::{PROBES, Section, one};
+use crate::recipe::PROBES;
 use crate::registry::{GRIDS, METHODS, SDES};
-use crate::run::densities;
-use crate::run::lore::unbounded;
-use crate::run::lore::{Digits, numbers};
+use crate::run::lore::{Digits, few_dimensions, foresee_densities, numbers, unbounded};
+use crate::run::{Solved, densities, solver_error};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -120,13 +119,12 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
         warn(&format!("{}: {why}", a.points.display()));
     }
     let known: Vec<bool> = points.rows().map(|row| score.rows.binary_search(&digest(row)).is_ok()).collect();
-    let sde = match (typed_sde, &score.sde) {
-        (Some(sde), _) => sde,
-        (None, Some(table)) => {
-            one(&Section::new("the model", "sde", table.clone()), |section| SDES.build(section))?
-        }
-        (None, None) => choose(&SDES, "sde", "vp")?,
-    };
+    let sde = score.sde(typed_sde)?;
+    score.warn_outside(&sde, Use::Likelihood)?;
+    few_dimensions(divergence, points.dim()).iter().for_each(|text| warn(text));
+    if let Some((name, law)) = score.law()? {
+        foresee_densities(&name, &law, &sde).iter().for_each(|text| warn(text));
+    }
     let span = sde.it.span(Use::Likelihood);
     let grid = if ode.adaptive() {
         Grid::new(vec![span.end, span.start])?
@@ -142,7 +140,7 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
             a.grid
         )));
     }
-    let digits = Digits { dtype: DType::F64, network: score.target.is_none() };
+    let digits = Digits { dtype: DType::F64, network: score.is_network() };
     let found = numbers(std::slice::from_ref(&method), &sde, score.model.dim(), digits);
     found.iter().for_each(|text| warn(text));
     let flow = Flow { problem: Problem { sde: &*sde.it, model: &*score.model }, method: ode, grid: &grid };
@@ -151,7 +149,7 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
     let errors = found.standard_error.as_ref();
     let rows = found.log_p.iter().zip(&found.evals).enumerate().map(|(i, (&log_p, &evals))| Row {
         log_p,
-        standard_error: errors.map(|e| e[i]),
+        standard_error: errors.and_then(|e| e[i]),
         bits_per_dimension: bits_per_dimension(log_p, points.dim()),
         evals,
     });
@@ -183,6 +181,17 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
             format!("the NLL of the other {} is {:.4} ± {error:.4} nats", new.len(), -mean)
         };
         warn(&format!("{}: the model was trained on {met} of the {n} points; {rest}", a.points.display()));
+    }
+    let key = Key::root(a.seed);
+    let solved = Solved { flow, method: &method, divergence, key: &key };
+    let log_p = (score.standardise.as_ref(), &found.log_p[..]);
+    if let Some(error) = solver_error(&solved, &points, log_p, &device)? {
+        say(&format!(
+            "The solver's error, by solving {} points more finely: {:.0e} nats of their mean, {:.0e} at the worst",
+            error.points,
+            error.mean.abs(),
+            error.largest
+        ));
     }
     if let Some(first) = found.log_p.iter().position(|p| !p.is_finite()) {
         let bad = found.log_p.iter().filter(|p| !p.is_finite()).count();

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::{markdown, one_of, say};
 use crate::error::{Error, Result, suggest};
+use crate::recipe::{Section, named};
 use crate::registry::{DATA, Family, GRIDS, METHODS, METRICS, NLL, SDES, Shelf};
 
 #[derive(Debug, Args)]
@@ -32,7 +33,7 @@ pub(super) fn list(arguments: &Arguments) -> Result<()> {
     for kind in KINDS.into_iter().filter(|k| arguments.what.as_deref().is_none_or(|w| w == *k)) {
         let lines = match kind {
             "sdes" => shelf(&SDES),
-            "methods" => shelf(&METHODS),
+            "methods" => methods()?,
             "grids" => shelf(&GRIDS),
             "data" => shelf(&DATA),
             _ => {
@@ -43,6 +44,24 @@ pub(super) fn list(arguments: &Arguments) -> Result<()> {
         say(&format!("{kind}\n{lines}"));
     }
     Ok(())
+}
+
+/// The methods, each with the grid that goes with it.
+fn methods() -> Result<String> {
+    let mut out = String::new();
+    for family in METHODS.families {
+        out += &format!(" {}\n", family.name);
+        for entry in family.entries {
+            let method = METHODS.build(&Section::new("list", "", named(entry.name)))?;
+            let grid = markdown::grid(&*method);
+            let about =
+                if grid == "–" { entry.about.to_owned() } else { format!("{}; on {grid}", entry.about) };
+            out += &line(entry.name, &about, &METHODS.options(entry));
+        }
+    }
+    Ok(
+        out + "  (on: the grid where none is named, but karras for all under edm, and uniform-log-snr for quadratic under ve)\n"
+    )
 }
 
 fn shelf<T: ?Sized>(shelf: &Shelf<T>) -> String {

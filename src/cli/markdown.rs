@@ -4,7 +4,7 @@ use tweedie_solvers::method::{Method, Order};
 
 use crate::error::Result;
 use crate::recipe::{Section, named};
-use crate::registry::METHODS;
+use crate::registry::{METHODS, default_name};
 use crate::verify::Check;
 
 /// The methods with their defaults, one table for each family.
@@ -12,24 +12,30 @@ pub(super) fn methods() -> Result<String> {
     let mut out = String::new();
     for family in METHODS.families {
         out += &format!("### {}\n\n", family.name);
-        out += "| method | what it is | order | evaluations | options |\n|---|---|---|---|---|\n";
+        out += "| method | what it is | order | evaluations | grid | options |\n|---|---|---|---|---|---|\n";
         for entry in family.entries {
             let method = METHODS.build(&Section::new("list", "", named(entry.name)))?;
             let options = METHODS.options(entry);
             let options: Vec<String> =
                 options.iter().map(|(key, value)| format!("`{key} = {value}`")).collect();
             out += &format!(
-                "| `{}` | {} | {} | {} | {} |\n",
+                "| `{}` | {} | {} | {} | {} | {} |\n",
                 entry.name,
                 entry.about,
                 order(method.order()),
                 cost(&*method),
+                grid(&*method),
                 options.join(", ")
             );
         }
         out.push('\n');
     }
     Ok(out)
+}
+
+/// The grid that goes with a method but under SDEs that overrule it; a dash for those that choose their own steps.
+pub(super) fn grid(method: &dyn Method) -> &'static str {
+    if method.adaptive() { "–" } else { default_name(method.default_grid()) }
 }
 
 fn order(order: Order) -> String {

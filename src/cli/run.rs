@@ -156,6 +156,7 @@ pub(super) fn train(arguments: &Arguments) -> Result<()> {
     let (recipe, out, device) = arguments.prepare(true)?;
     let progress = Progress::default();
     let place = Place { out: &out, device: &device, resume: arguments.resume, progress: &progress };
+    run::lore::warnings_of_training(&recipe)?.iter().for_each(|text| warn(text));
     let models = run::train_all(&recipe, &place)?;
     for (data, models) in recipe.data.iter().zip(&models) {
         for (sde, model) in recipe.sdes.iter().zip(models) {

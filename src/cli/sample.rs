@@ -12,9 +12,9 @@ use super::target::{Source, choose};
 use super::{Machine, must_exist, not_both, one_of, say, warn};
 use crate::error::{Error, Result};
 use crate::files::{check_suffix, check_writable, read_points, write_points};
-use crate::recipe::{DRIVERS, DTYPES, Section, one};
-use crate::registry::{GRIDS, METHODS, SDES};
-use crate::run::lore::{Digits, Law, Plan, foresee, numbers};
+use crate::recipe::{DRIVERS, DTYPES};
+use crate::registry::{DEFAULT, GRIDS, METHODS, SDES, default_grid};
+use crate::run::lore::{Digits, Plan, foresee, numbers};
 use crate::run::{Target, draw};
 
 #[derive(Debug, Args)]
@@ -27,8 +27,8 @@ pub(super) struct Arguments {
     /// The method, with options as in predictor-corrector:snr=0.1,predictor=ancestral
     #[arg(long)]
     method: String,
-    /// The time grid, with options as in karras:rho=5
-    #[arg(long, default_value = "uniform-t")]
+    /// The time grid, with options as in karras:rho=5; default is the method's own under the SDE, which `list methods` names
+    #[arg(long, default_value = DEFAULT)]
     grid: String,
     /// Steps; adaptive methods need none
     #[arg(long, default_value_t = 100, value_name = "N")]
@@ -61,7 +61,7 @@ pub(super) struct Arguments {
 pub(super) fn sample(a: &Arguments) -> Result<()> {
     check_suffix(&a.out)?;
     let method = choose(&METHODS, "method", &a.method)?;
-    let spacing = choose(&GRIDS, "grid", &a.grid)?;
+    let typed_grid = (a.grid != DEFAULT).then(|| choose(&GRIDS, "grid", &a.grid)).transpose()?;
     let dtype = one_of("--dtype", &a.dtype, &DTYPES)?;
     let driver = one_of("--noise", &a.noise, &DRIVERS)?;
     if let Some(count) = a.count.filter(|n| !(1..=100_000_000).contains(n)) {
@@ -75,13 +75,8 @@ pub(super) fn sample(a: &Arguments) -> Result<()> {
     check_writable(&a.out)?;
     let device = a.machine.open()?;
     let score = a.source.open(&device)?;
-    let sde = match (typed_sde, &score.sde) {
-        (Some(sde), _) => sde,
-        (None, Some(table)) => {
-            one(&Section::new("the model", "sde", table.clone()), |section| SDES.build(section))?
-        }
-        (None, None) => choose(&SDES, "sde", "vp")?,
-    };
+    let sde = score.sde(typed_sde)?;
+    let spacing = typed_grid.map_or_else(|| default_grid(&*sde.it, &*method.it), Ok)?;
     let steps = spacing.it.fixed_steps().unwrap_or(a.steps);
     let fitted = spacing.it.fit(&*sde.it, &*score.model, sde.it.span(Use::Sampling), &device)?;
     let grid = sampling_grid(&*sde.it, fitted.as_deref().unwrap_or(&*spacing.it), &*method.it, steps)?;
@@ -99,14 +94,16 @@ pub(super) fn sample(a: &Arguments) -> Result<()> {
     });
     let start = start.transpose()?;
     let count = a.count.or(start.as_ref().map(crate::points::Points::len)).unwrap_or(1000);
-    if let Some(target) = &score.target {
+    score.warn_outside(&sde, Use::Sampling)?;
+    if let Some(law) = score.law()? {
         let (methods, grids) = (std::slice::from_ref(&method), std::slice::from_ref(&spacing));
-        let plan = Plan { methods, grids, steps: &|_, _| vec![steps], given: a.init.is_some() };
-        foresee(&a.source.name(), &Law::of(target, None)?, &sde, plan)?.iter().for_each(|text| warn(text));
+        let pairs: &[(usize, usize)] = if method.it.adaptive() { &[] } else { &[(0, 0)] };
+        let plan = Plan { methods, grids, pairs, steps: &|_, _| vec![steps], given: a.init.is_some() };
+        foresee(&[law], &sde, plan)?.iter().for_each(|text| warn(text));
     }
     let able = method.it.check(count, score.model.dim());
     able.map_err(|e| Error::Input(format!("--method {}: {e}", a.method)))?;
-    let digits = Digits { dtype, network: score.target.is_none() };
+    let digits = Digits { dtype, network: score.is_network() };
     let found = numbers(std::slice::from_ref(&method), &sde, score.model.dim(), digits);
     found.iter().for_each(|text| warn(text));
     let finish = if a.denoise { Finish::Denoise } else { Finish::Stop };
@@ -115,7 +112,10 @@ pub(super) fn sample(a: &Arguments) -> Result<()> {
     let drawn = draw(target, &Key::root(a.seed), count, start.as_ref(), (&device, dtype))?;
     let points = score.standardise.as_ref().map_or_else(|| drawn.points.clone(), |s| s.undo(&drawn.points));
     write_points(&a.out, &points, None)?;
-    say(&format!("{count} samples in {}, {:.1} evaluations of the model each", a.out.display(), drawn.evals));
+    let on =
+        if method.it.adaptive() { String::new() } else { format!(", {steps} steps on {}", spacing.label) };
+    let out = a.out.display();
+    say(&format!("{count} samples in {out}, {:.1} evaluations of the model each{on}", drawn.evals));
     if let Some((bad, step)) = drawn.diverged {
         let at =
             if method.it.adaptive() { String::new() } else { format!(", the first after step {}", step + 1) };

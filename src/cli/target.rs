@@ -8,12 +8,14 @@ use serde::Deserialize;
 use toml::Table;
 use tweedie_solvers::exact::Mixture;
 use tweedie_solvers::model::ScoreModel;
+use tweedie_solvers::sde::{LinearSde, Use};
 
-use super::must_exist;
+use super::{must_exist, warn};
 use crate::data::{GaussianMixture, Standardise};
 use crate::error::{Error, Result};
-use crate::recipe::{Named, Section, one, override_key};
-use crate::registry::Shelf;
+use crate::recipe::{Named, Section, data_set, one, override_key};
+use crate::registry::{SDES, Shelf};
+use crate::run::lore::{Domain, Law};
 use crate::train::Checkpoint;
 
 /// Where the score comes from.
@@ -27,14 +29,68 @@ pub(super) struct Source {
     target: Option<PathBuf>,
 }
 
-/// A score with the coordinates that it works in, and the SDE that it was trained under or the target that it is of.
+/// A score with the coordinates that it works in, and the SDE and data that it was trained under and on or the target that it is of.
 pub(super) struct Score {
     pub(super) model: Box<dyn ScoreModel>,
-    pub(super) target: Option<GaussianMixture>,
+    name: String,
+    target: Option<GaussianMixture>,
     pub(super) standardise: Option<Standardise>,
-    pub(super) sde: Option<Table>,
     /// The digests of the rows that it was trained on, in order, where those were a user's.
     pub(super) rows: Vec<u64>,
+    trained: Option<(Domain, Named<dyn LinearSde>, Table)>,
+}
+
+impl Score {
+    /// The SDE that is typed, or else the one that the model was trained under, or else vp.
+    pub(super) fn sde(&self, typed: Option<Named<dyn LinearSde>>) -> Result<Named<dyn LinearSde>> {
+        match (typed, &self.trained) {
+            (Some(sde), _) => Ok(sde),
+            (None, Some((_, sde, _))) => {
+                one(&Section::new("the model", "sde", sde.table.clone()), |section| SDES.build(section))
+            }
+            (None, None) => choose(&SDES, "sde", "vp"),
+        }
+    }
+
+    /// Whether it is a network, whose numbers are f32.
+    pub(super) fn is_network(&self) -> bool {
+        self.trained.is_some()
+    }
+
+    /// Warns where an SDE leaves the noise levels of the training.
+    ///
+    /// # Errors
+    /// If it leaves them so far that nothing sensible can come.
+    pub(super) fn warn_outside(&self, sde: &Named<dyn LinearSde>, of: Use) -> Result<()> {
+        if let Some((domain, ..)) = &self.trained {
+            domain.left(sde, &[sde.it.span(of)])?.iter().for_each(|text| warn(text));
+        }
+        Ok(())
+    }
+
+    /// The law that the score is of, in its coordinates, and what it is called. Where the data of a network cannot be read, that is warned of.
+    ///
+    /// # Errors
+    /// If the coordinates do not fit the data.
+    pub(super) fn law(&self) -> Result<Option<(String, Law)>> {
+        if let Some(target) = &self.target {
+            return Ok(Some((self.name.clone(), Law::of(target, None)?)));
+        }
+        let Some((.., data)) = &self.trained else { return Ok(None) };
+        match one(&Section::new(self.name.as_str(), "data", data.clone()), data_set) {
+            Ok(data) => {
+                let law = Law::of(&*data.it, self.standardise.as_ref())?;
+                Ok(Some((format!("{} ({})", self.name, data.label), law)))
+            }
+            Err(error) => {
+                warn(&format!(
+                    "{}: its training data are not at hand, so nothing is foreseen ({error})",
+                    self.name
+                ));
+                Ok(None)
+            }
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -47,7 +103,7 @@ struct File {
 
 impl Source {
     /// What the score is called in sentences: the path.
-    pub(super) fn name(&self) -> String {
+    fn name(&self) -> String {
         self.target.as_ref().or(self.model.as_ref()).map_or_else(String::new, |p| p.display().to_string())
     }
 
@@ -56,14 +112,18 @@ impl Source {
             must_exist("--model", dir)?;
             let found = Checkpoint::load(dir)?;
             let model = found.network(device)?;
-            let (standardise, sde, rows) = (found.standardise, Some(found.sde), found.rows);
-            return Ok(Score { model, target: None, standardise, sde, rows });
+            let name = self.name();
+            let sde = one(&Section::new(name.as_str(), "sde", found.sde.clone()), |s| SDES.build(s))?;
+            let trained = Some((Domain::of(&name, &found)?, sde, found.data));
+            let (standardise, rows) = (found.standardise, found.rows);
+            return Ok(Score { model, name, target: None, standardise, rows, trained });
         }
         let path =
             self.target.as_ref().ok_or_else(|| Error::Input("give --model DIR or --target FILE".into()))?;
         let target = mixture(path)?;
         let model = Box::new(target.clone());
-        Ok(Score { model, target: Some(GaussianMixture(target)), standardise: None, sde: None, rows: vec![] })
+        let target = Some(GaussianMixture(target));
+        Ok(Score { model, name: self.name(), target, standardise: None, rows: vec![], trained: None })
     }
 }
 

@@ -37,9 +37,9 @@ impl Recipe {
 
     /// All step counts of the recipe, in order.
     pub fn all_steps(&self) -> Vec<usize> {
-        let fixed = || self.methods.iter().filter(|m| !m.it.adaptive());
-        let pairs = fixed().flat_map(|m| self.grids.iter().map(move |g| (m, g)));
-        let mut steps: Vec<usize> = pairs.flat_map(|(m, g)| self.steps_of(&*m.it, &*g.it)).collect();
+        let pairs = self.fixed_pairs().into_iter();
+        let of = |(m, g): (usize, usize)| self.steps_of(&*self.methods[m].it, &*self.grids[g].it);
+        let mut steps: Vec<usize> = pairs.flat_map(of).collect();
         steps.sort_unstable();
         steps.dedup();
         steps

@@ -1,7 +1,7 @@
 //! Rules of a recipe that need more than one key.
 
 use tweedie_solvers::integrate::Finish;
-use tweedie_solvers::method::{Method, Order};
+use tweedie_solvers::method::Order;
 use tweedie_solvers::noise::Driver;
 use tweedie_solvers::sde::Use;
 
@@ -177,10 +177,9 @@ impl Recipe {
             ));
         }
         if !self.evals.is_empty() {
-            let poor = |m: &&Named<dyn Method>| {
-                !m.it.adaptive() && self.grids.iter().all(|g| self.steps_of(&*m.it, &*g.it).is_empty())
-            };
-            if let Some(method) = self.methods.iter().find(poor) {
+            let poor =
+                |&(m, g): &(usize, usize)| self.steps_of(&*self.methods[m].it, &*self.grids[g].it).is_empty();
+            if let Some(method) = self.fixed_pairs().into_iter().find(poor).map(|(m, _)| &self.methods[m]) {
                 return refuse(format!(
                     "evals: no budget pays for one step of {}, which takes {}",
                     method.label,

@@ -5,6 +5,7 @@ mod answers;
 mod budget;
 mod check;
 mod expand;
+mod pairs;
 mod parts;
 mod section;
 mod specs;
@@ -24,7 +25,7 @@ use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::metrics::Metric;
 use crate::net::MlpConfig;
-use crate::registry::{DATA, GRIDS, METHODS, METRICS, NLL, OWN, SDES, STANDARDISE};
+use crate::registry::{DATA, DEFAULT, GRIDS, METHODS, METRICS, NLL, OWN, SDES, STANDARDISE};
 use crate::train::TrainConfig;
 
 pub use expand::override_key;
@@ -54,8 +55,10 @@ pub struct Recipe {
     pub sdes: Vec<Named<dyn LinearSde>>,
     /// Methods.
     pub methods: Vec<Named<dyn Method>>,
-    /// Grids.
+    /// Grids: those that are named, and those that `default` stands for.
     pub grids: Vec<Named<dyn Spacing>>,
+    /// The numbers of the grids of each method under each SDE: by SDE, then by method.
+    grids_of: Vec<Vec<Vec<usize>>>,
     /// Step counts; empty where `evals` are given.
     pub steps: Vec<usize>,
     /// Budgets of evaluations per sample, in the place of step counts.
@@ -135,13 +138,20 @@ impl Recipe {
         let samples = top.integer("samples", 1000, 1..=100_000_000)? as usize;
         let dtype = top.choice("dtype", &DTYPES, "f32")?;
         let finish = top.choice("finish", &[("stop", Finish::Stop), ("denoise", Finish::Denoise)], "stop")?;
-        let data = many(&top, "data", "two-moons", |s| {
-            s.boolean(STANDARDISE, s.text("name", "")? == OWN)?;
-            DATA.build(s).map(Some)
-        })?;
+        let data = many(&top, "data", "two-moons", |s| data_set(s).map(Some))?;
         let sdes = many(&top, "sde", "vp", |s| SDES.build(s).map(Some))?;
         let methods = many(&top, "method", "euler-maruyama", |s| METHODS.build(s).map(Some))?;
-        let grids = many(&top, "grid", "uniform-t", |s| GRIDS.build(s).map(Some))?;
+        let mut wants_default = false;
+        let mut grids = many(&top, "grid", DEFAULT, |s| {
+            if s.text("name", "")? != DEFAULT {
+                return GRIDS.build(s).map(Some);
+            }
+            wants_default = true;
+            s.finish().map(|()| None)
+        })?;
+        let mut grid_tables = tables(&grids);
+        grid_tables.extend(wants_default.then(|| Value::Table(named(DEFAULT))));
+        let grids_of = pairs::grids(&mut grids, wants_default, &sdes, &methods)?;
         let (steps, evals) = budget::given(&top)?;
         let mut wants_nll = false;
         let metrics = many(&top, "metrics", "sliced-w2", |s| {
@@ -184,7 +194,7 @@ impl Recipe {
             ("data".to_owned(), Value::Array(tables(&data))),
             ("sde".to_owned(), Value::Array(tables(&sdes))),
             ("method".to_owned(), Value::Array(tables(&methods))),
-            ("grid".to_owned(), Value::Array(tables(&grids))),
+            ("grid".to_owned(), Value::Array(grid_tables)),
             ("metrics".to_owned(), Value::Array(listed)),
         ]);
         if !matches!(model, ModelSpec::Mlp { .. }) {
@@ -214,6 +224,7 @@ impl Recipe {
             sdes,
             methods,
             grids,
+            grids_of,
             steps: steps.into_iter().map(|n| n as usize).collect(),
             evals: evals.into_iter().map(|n| n as usize).collect(),
             finish,
@@ -244,6 +255,23 @@ impl Recipe {
         let config = MlpConfig { dim, sigma_data: sigma_data.unwrap_or(deviation), ..config.clone() };
         Ok(Some(config.checked()?))
     }
+}
+
+/// The data set that a section describes, with the key that all of them have.
+///
+/// # Errors
+/// Those of the data set.
+pub fn data_set(section: &Section) -> Result<Box<dyn Data>> {
+    section.boolean(STANDARDISE, section.text("name", "")? == OWN)?;
+    DATA.build(section)
+}
+
+/// Whether two tables of a data set name the same law: coordinates of the network and rows held out of it aside.
+pub fn same_law(a: &Table, b: &Table) -> bool {
+    const ASIDE: [&str; 3] = [STANDARDISE, "holdout", "test-file"];
+    let of =
+        |t: &Table| t.clone().into_iter().filter(|(k, _)| !ASIDE.contains(&k.as_str())).collect::<Table>();
+    of(a) == of(b)
 }
 
 /// The one thing that a section describes.

@@ -1,10 +1,37 @@
 //! The shelf of time grids.
 
 use tweedie_solvers::grid::{
-    Cosine, Explicit, Exponential, Karras, Optimised, Quadratic, Spacing, UniformLogSnr, UniformT,
+    Cosine, DefaultGrid, Explicit, Exponential, Karras, Optimised, Quadratic, Spacing, UniformLogSnr,
+    UniformT,
 };
+use tweedie_solvers::method::Method;
+use tweedie_solvers::sde::LinearSde;
 
 use super::{Entry, Family, Shelf};
+use crate::error::Result;
+use crate::recipe::{Named, Section, named, one};
+
+/// What is typed, or left out, for the grid that goes with each method and SDE.
+pub const DEFAULT: &str = "default";
+
+/// The name of a default.
+pub fn default_name(grid: DefaultGrid) -> &'static str {
+    match grid {
+        DefaultGrid::UniformT => "uniform-t",
+        DefaultGrid::UniformLogSnr => "uniform-log-snr",
+        DefaultGrid::Karras => "karras",
+        DefaultGrid::Quadratic => "quadratic",
+    }
+}
+
+/// The grid that goes with a method under an SDE.
+///
+/// # Errors
+/// Never: the names are on the shelf.
+pub fn default_grid(sde: &dyn LinearSde, method: &dyn Method) -> Result<Named<dyn Spacing>> {
+    let name = default_name(method.default_grid().under(sde));
+    one(&Section::new("", "grid", named(name)), |section| GRIDS.build(section))
+}
 
 /// Time grids.
 pub const GRIDS: Shelf<dyn Spacing> = Shelf {

@@ -11,7 +11,7 @@ use crate::error::{Error, Result, suggest};
 use crate::recipe::Section;
 
 pub use data::{DATA, OWN, STANDARDISE};
-pub use grids::GRIDS;
+pub use grids::{DEFAULT, GRIDS, default_grid, default_name};
 pub use methods::METHODS;
 pub use metrics::METRICS;
 pub use sdes::SDES;

@@ -38,7 +38,11 @@ fn by_steps(recipe: &Recipe, rows: &[&Summary], title: &str, metrics: &[(&str, O
     table.set_header(
         ["method".to_owned(), String::new()].into_iter().chain(heads).chain(["slope".to_owned()]),
     );
-    for (method, grid) in combinations(recipe) {
+    for (method, grid) in recipe.fixed_pairs() {
+        let (method, grid) = (recipe.methods[method].label.as_str(), recipe.grids[grid].label.as_str());
+        if !rows.iter().any(|r| r.method == method && r.grid == grid) {
+            continue;
+        }
         let mine = |steps, metric: &str| {
             rows.iter()
                 .find(|r| r.method == method && r.grid == grid && r.steps == steps && r.metric == metric)
@@ -62,11 +66,6 @@ fn by_steps(recipe: &Recipe, rows: &[&Summary], title: &str, metrics: &[(&str, O
         column.set_cell_alignment(comfy_table::CellAlignment::Left);
     }
     format!("{title}\n{table}\n\n")
-}
-
-fn combinations(recipe: &Recipe) -> impl Iterator<Item = (&str, &str)> {
-    let fixed = recipe.methods.iter().filter(|m| !m.it.adaptive());
-    fixed.flat_map(|m| recipe.grids.iter().map(|g| (m.label.as_str(), g.label.as_str())))
 }
 
 fn named(recipe: &Recipe, method: &str, grid: &str) -> String {

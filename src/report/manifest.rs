@@ -23,7 +23,11 @@ pub struct Manifest {
     recipe_file: String,
     /// With every default: itself a recipe, which repeats the run.
     recipe: toml::Table,
+    /// What `grid = "default"` stands for: SDE, method, grid.
+    default_grids: Vec<[String; 3]>,
     device: &'static str,
+    /// The vectors of the CPU; training is the same to the last bit where these are the same.
+    instructions: &'static str,
     threads: usize,
     /// What was said on stderr before the work and after it.
     warnings: Vec<String>,
@@ -92,7 +96,9 @@ impl Manifest {
             packages: packages(),
             recipe_file: recipe.file.clone(),
             recipe: recipe.table.clone(),
+            default_grids: recipe.default_grids().into_iter().map(|row| row.map(str::to_owned)).collect(),
             device: crate::device::name(device),
+            instructions: tweedie_solvers::lanes::instructions(),
             threads: rayon::current_num_threads(),
             warnings,
             notes: vec![],

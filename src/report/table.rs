@@ -9,7 +9,7 @@ use crate::data::Data;
 use crate::recipe::{Named, Recipe};
 use crate::registry::NLL;
 use crate::run::record::DATA;
-use crate::run::{MEMORISATION, Summary};
+use crate::run::{AGAIN, MEMORISATION, SOLVER_ERROR, SOLVER_ERROR_LARGEST, Summary};
 
 /// The tables, as text: the first metric's for each data set and SDE, then likelihoods. `·` marks means that are not above the upper
 /// end of the floor's own interval: more samples, not more steps, would tell those apart.
@@ -176,7 +176,25 @@ fn likelihood(summary: &[Summary], set: &Named<dyn Data>) -> String {
     right(&mut table);
     let held_out = set.it.own().is_none_or(|own| own.kept().is_some());
     let which = if held_out { "held-out" } else { "the training points of" };
-    format!("negative log-likelihood of {which} {data}, by {}\n{table}\n\n", rows[0].method)
+    let solver = solver(summary, data);
+    format!("negative log-likelihood of {which} {data}, by {}\n{table}\n{solver}\n", rows[0].method)
+}
+
+/// A line on what of these the solver owes, which no interval holds.
+fn solver(summary: &[Summary], data: &str) -> String {
+    let of =
+        |metric: &str| summary.iter().filter(|r| r.data == data && r.metric == metric).collect::<Vec<_>>();
+    let pairs = of(SOLVER_ERROR).into_iter().zip(of(SOLVER_ERROR_LARGEST));
+    let parts: Vec<String> = pairs
+        .map(|(mean, most)| format!("{} {:.0e} and {:.0e}", mean.sde, mean.mean.abs(), most.mean))
+        .collect();
+    if parts.is_empty() {
+        return String::new();
+    }
+    format!(
+        "the solver's error, by solving up to {AGAIN} points more finely, of their mean and at the worst (nats): {}\n",
+        parts.join(", ")
+    )
 }
 
 /// A table with rules above, below and under the head.

@@ -65,7 +65,7 @@ pub(super) fn decompose(recipe: &Recipe, models: &[Vec<Model>], place: &Place<'_
     for data in 0..recipe.data.len() {
         for sde in 0..recipe.sdes.len() {
             for method in (0..recipe.methods.len()).filter(|&m| !recipe.methods[m].it.adaptive()) {
-                for grid in 0..recipe.grids.len() {
+                for &grid in recipe.grids_of(sde, method) {
                     jobs.extend(recipe.seeds.iter().map(|&seed| Job { data, sde, method, grid, seed }));
                 }
             }

@@ -15,10 +15,20 @@ use crate::points::Points;
 pub struct Densities {
     /// Nats, one for each point.
     pub log_p: Vec<f64>,
-    /// Standard errors over the probes, where there are two or more.
-    pub standard_error: Option<Vec<f64>>,
+    /// Standard errors over the probes, where there are two or more; `None` at points whose probes are all equal up to sign.
+    pub standard_error: Option<Vec<Option<f64>>>,
     /// Evaluations for each point.
     pub evals: Vec<f64>,
+}
+
+impl Densities {
+    /// The standard error of the mean of log p over the probes, from those of the points. s²/k is unbiased over all draws of the probes, those
+    /// that coincide, where it is 0, among them; where all of them do, nothing is known.
+    pub fn pooled_error(&self) -> Option<f64> {
+        let errors = self.standard_error.as_ref()?;
+        let square: f64 = errors.iter().flatten().map(|e| e * e).sum();
+        errors.iter().any(Option::is_some).then(|| square.sqrt() / errors.len() as f64)
+    }
 }
 
 /// log p of the points through a flow, with the Jacobian of the standardisation taken off.
@@ -63,4 +73,19 @@ pub fn densities(
         }
     }
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Densities;
+
+    /// √(3² + 4²)/4: a point whose error is not known counts with 0, and none where none is known.
+    #[test]
+    fn errors_are_pooled() {
+        let of = |errors: Option<Vec<Option<f64>>>| {
+            Densities { log_p: vec![], standard_error: errors, evals: vec![] }.pooled_error()
+        };
+        assert_eq!(of(Some(vec![Some(3.0), None, None, Some(4.0)])), Some(1.25));
+        assert_eq!((of(Some(vec![None; 3])), of(None)), (None, None));
+    }
 }

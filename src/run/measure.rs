@@ -11,6 +11,7 @@ use tweedie_solvers::sde::Use;
 use super::memorisation::{MEMORISATION, Memory};
 use super::outliers::{Extent, FARTHEST, OUTLIERS, WITHOUT};
 use super::record::{DATA, Label, Record};
+use super::solver_error::{SOLVER_ERROR, SOLVER_ERROR_LARGEST, Solved, solver_error};
 use super::{Drawn, Model, Place, densities};
 use crate::data::{Data, Standardise};
 use crate::error::{Error, Result};
@@ -157,10 +158,17 @@ pub(super) fn likelihoods(recipe: &Recipe, models: &[Vec<Model>], place: &Place<
                     let spread = found.log_p.iter().map(|p| (p + nll).powi(2)).sum::<f64>() / (n - 1.0) / n;
                     records.push(label.record("nll-rows-error", spread.sqrt()));
                 }
-                if let Some(errors) = &found.standard_error {
-                    let pooled =
-                        mean(&errors.iter().map(|e| e * e).collect::<Vec<_>>()) / errors.len() as f64;
-                    records.push(label.record("nll-probe-error", pooled.sqrt()));
+                if let Some(error) = found.pooled_error() {
+                    records.push(label.record("nll-probe-error", error));
+                }
+                if seed == recipe.seeds[0] {
+                    let solved =
+                        Solved { flow, method: &spec.method, divergence: spec.divergence, key: &key };
+                    let error = solver_error(&solved, &points, (standardise, &found.log_p), place.device)?;
+                    if let Some(error) = error {
+                        records.push(label.record(SOLVER_ERROR, error.mean));
+                        records.push(label.record(SOLVER_ERROR_LARGEST, error.largest));
+                    }
                 }
                 let truth = exact
                     .as_ref()

@@ -13,6 +13,7 @@ mod outliers;
 mod paired;
 mod ranking;
 pub mod record;
+mod solver_error;
 mod strong;
 mod sweep;
 
@@ -39,6 +40,7 @@ pub use outliers::{FARTHEST, OUTLIERS, WITHOUT};
 pub use paired::{Paired, paired};
 pub use ranking::{Ranked, ranking};
 pub use record::{Record, Summary, summarise};
+pub use solver_error::{AGAIN, SOLVER_ERROR, SOLVER_ERROR_LARGEST, Solved, SolverError, solver_error};
 pub use strong::{SLOPE as STRONG_SLOPE, STRONG};
 
 use measure::Yardstick;
@@ -93,12 +95,12 @@ impl Job {
         for data in 0..recipe.data.len() {
             for sde in 0..recipe.sdes.len() {
                 for (method, made) in recipe.methods.iter().enumerate() {
-                    for (grid, spacing) in recipe.grids.iter().enumerate() {
-                        // An adaptive method takes only the ends of the grid, so one grid and no step count.
+                    for &grid in recipe.grids_of(sde, method) {
                         let steps: Vec<Option<usize>> = if made.it.adaptive() {
-                            if grid > 0 { vec![] } else { vec![None] }
+                            vec![None]
                         } else {
-                            recipe.steps_of(&*made.it, &*spacing.it).into_iter().map(Some).collect()
+                            let spacing = &*recipe.grids[grid].it;
+                            recipe.steps_of(&*made.it, spacing).into_iter().map(Some).collect()
                         };
                         for steps in steps {
                             jobs.extend(recipe.seeds.iter().map(|&seed| Self {

@@ -37,8 +37,9 @@ pub struct Paired {
     pub narrower: f64,
 }
 
-/// Every method of a recipe against its baseline, for metrics of samples. A method that chooses its own steps as a baseline serves all
-/// step counts; one that is compared with a baseline of fixed steps is left out.
+/// Every method of a recipe against its baseline, for metrics of samples, on the same grid, or where the baseline has one grid alone (its
+/// default) on that one. A method that chooses its own steps as a baseline serves all step counts; one that is compared with a baseline
+/// of fixed steps is left out.
 pub fn paired(recipe: &Recipe, records: &[Record]) -> Vec<Paired> {
     let Some(baseline) = &recipe.baseline else { return vec![] };
     let mut rows = Vec::new();
@@ -49,9 +50,13 @@ pub fn paired(recipe: &Recipe, records: &[Record]) -> Vec<Paired> {
         let same = |r: &Record| {
             (&r.data, &r.sde, &r.model, &r.metric) == (&first.data, &first.sde, &first.model, &first.metric)
         };
+        let place = |label: &str| recipe.methods.iter().position(|m| m.label == *label);
+        let under = recipe.sdes.iter().position(|s| s.label == first.sde);
+        let one = under.zip(place(baseline)).is_some_and(|(s, m)| recipe.grids_of(s, m).len() == 1);
         let value = |method: &str, seed: u64| {
             let at = |r: &&Record| {
-                (r.steps == first.steps && r.grid == first.grid) || (method == baseline && r.steps.is_none())
+                (r.steps == first.steps && (r.grid == first.grid || (method == baseline && one)))
+                    || (method == baseline && r.steps.is_none())
             };
             records
                 .iter()

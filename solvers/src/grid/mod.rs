@@ -27,7 +27,7 @@ pub use uniform_t::UniformT;
 
 use crate::clock::Grid;
 use crate::model::ScoreModel;
-use crate::sde::{LinearSde, Span};
+use crate::sde::{LinearSde, Span, Use};
 use crate::{Error, Result};
 
 /// A rule that places N+1 nodes between T and ε.
@@ -64,6 +64,36 @@ pub trait Spacing: Send + Sync + Debug {
     }
 }
 
+/// The spacing that is taken where none is named: that of a method's source, which an SDE may overrule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefaultGrid {
+    /// Equal steps of t (Song et al. 2021).
+    UniformT,
+    /// Equal steps of ln(α/σ) (Lu et al. 2022a).
+    UniformLogSnr,
+    /// Karras et al. 2022, eq. 5 with ρ = 7.
+    Karras,
+    /// Equal steps of √t (Zhang & Chen 2023).
+    Quadratic,
+}
+
+impl DefaultGrid {
+    /// The spacing under an SDE. Where t is σ itself, as in EDM, equal steps of t or √t put nearly all nodes where there is only noise:
+    /// there it is Karras' for every method. Where α = 1 and t is not σ, t is its logarithm (VE), and √t is no quantity of a paper: equal
+    /// steps of the log-SNR take its place.
+    pub fn under(self, sde: &dyn LinearSde) -> Self {
+        let span = sde.span(Use::Sampling);
+        let ends = [span.start, span.end].map(|t| (t, sde.kernel(t)));
+        if ends.iter().any(|(_, k)| k.alpha != 1.0) {
+            return self;
+        }
+        if ends.iter().all(|(t, k)| k.sigma == *t) {
+            return Self::Karras;
+        }
+        if self == Self::Quadratic { Self::UniformLogSnr } else { self }
+    }
+}
+
 /// More steps than anyone takes: beyond it a grid would fill the memory.
 const MOST_STEPS: usize = 1_000_000;
 
@@ -83,7 +113,7 @@ fn nodes(span: Span, steps: usize, node: impl Fn(f64) -> f64) -> Result<Grid> {
 mod tests {
     use super::*;
     use crate::clock::Step;
-    use crate::sde::{Edm, SubVp, Use, Ve, Vp, VpCosine};
+    use crate::sde::{Edm, SubVp, Ve, Vp, VpCosine};
 
     #[test]
     fn every_grid_runs_from_end_to_start_on_every_sde() {
@@ -116,6 +146,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// EDM's is Karras' whatever the method; a VE whose σ happens to end at T = 1 is none.
+    #[test]
+    fn defaults_under_sdes() {
+        use DefaultGrid::{Karras, Quadratic, UniformLogSnr, UniformT};
+        let all = [UniformT, UniformLogSnr, Karras, Quadratic];
+        let ve = [UniformT, UniformLogSnr, Karras, UniformLogSnr];
+        let vps: [Box<dyn LinearSde>; 3] =
+            [Box::new(Vp::default()), Box::new(SubVp::default()), Box::new(VpCosine::default())];
+        for sde in &vps {
+            assert_eq!(all.map(|grid| grid.under(&**sde)), all);
+        }
+        for sde in [Ve::default(), Ve::new(0.01, 1.0, 1e-5).unwrap()] {
+            assert_eq!(all.map(|grid| grid.under(&sde)), ve);
+        }
+        assert_eq!(all.map(|grid| grid.under(&Edm::new(0.02, 5.0).unwrap())), [Karras; 4]);
     }
 
     /// The spacing that gives each its name, at the middle node of two steps.

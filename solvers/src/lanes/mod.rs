@@ -9,10 +9,30 @@ mod normals;
 
 use std::f32::consts::{LN_2, LOG2_E, PI};
 
-use pulp::Simd;
+use pulp::{Arch, Simd, WithSimd};
 
 pub use memory::{Aligned, Scratch};
 pub use normals::{box_muller, exp_f64};
+
+/// What the processor's vectors are called: `avx-512`, `avx2`, `neon`, or `one lane`. Sums over a vector are taken in the order of its
+/// lanes, so that results are the same to the last bit where this is the same.
+pub fn instructions() -> &'static str {
+    struct Name;
+    impl WithSimd for Name {
+        type Output = &'static str;
+
+        fn with_simd<S: Simd>(self, _: S) -> &'static str {
+            match (std::any::type_name::<S>(), S::F32_LANES) {
+                (_, 1) => "one lane",
+                (name, 4) if name.to_lowercase().contains("neon") => "neon",
+                (_, 8) => "avx2",
+                (_, 16) => "avx-512",
+                (name, _) => name,
+            }
+        }
+    }
+    Arch::new().dispatch(Name)
+}
 
 /// 1.5 · 2²³: adding it rounds an f32 below 2²² to an integer, whose bits are then the low ones.
 const ROUND: f32 = 12_582_912.0;

@@ -30,6 +30,21 @@ impl<'a> Augmented<'a> {
         }
     }
 
+    /// For each row of a state, whether two of its probes differ beyond their sign. In one dimension the trace of a sign is exact, and there is
+    /// nothing to tell apart.
+    pub(super) fn told_apart(&self, state: &Tensor) -> Result<Vec<bool>> {
+        let (rows, width) = state.dims2()?;
+        let (dim, k) = (self.problem.model.dim(), self.integrals());
+        let first = dim + k;
+        if dim == 1 || width == first {
+            return Ok(vec![true; rows]);
+        }
+        let probes = model::read_rows(&state.narrow(1, first, width - first)?)?;
+        let differ = |a: &[f64], b: &[f64]| a != b && a.iter().zip(b).any(|(a, b)| *a != -b);
+        let told = |row: &Vec<f64>| row.chunks(dim).any(|probe| differ(probe, &row[..dim]));
+        Ok(probes.iter().map(told).collect())
+    }
+
     /// The state at ε.
     pub(super) fn start(&self, x: &Tensor, key: &Key, first: u64) -> Result<Tensor> {
         let (rows, dim) = x.dims2()?;

@@ -53,8 +53,10 @@ pub enum Probe {
 pub struct LogDensity {
     /// log p_ε(x) in nats, one for each point.
     pub log_p: Vec<f64>,
-    /// Its standard error over the probes; only for Hutchinson with two probes or more.
-    pub standard_error: Option<Vec<f64>>,
+    /// Its standard error over the probes; only for Hutchinson with two probes or more, and `None` at a point whose probes are all equal up to
+    /// sign: u and −u give the same trace, so that their spread is 0 whatever the error is. In the plane that happens to 2^(1−k) of all
+    /// points under k Rademacher probes.
+    pub standard_error: Option<Vec<Option<f64>>>,
     /// Where the flow carries the points: (B, D) at T.
     pub latent: Tensor,
     /// Evaluations of the model for each point; a derivative along one direction counts as one.
@@ -129,13 +131,14 @@ impl Flow<'_> {
         let latent = end.narrow(1, 0, dim)?.contiguous()?;
         let prior = log_prior(&latent, self.problem.sde.kernel(nodes.last()).sigma)?;
         let integrals = model::read_rows(&end.narrow(1, dim, augmented.integrals())?)?;
+        let told = augmented.told_apart(&end)?;
         let (mut log_p, mut errors) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
-        for (prior, integrals) in prior.iter().zip(&integrals) {
+        for ((prior, integrals), told) in prior.iter().zip(&integrals).zip(told) {
             let k = integrals.len() as f64;
             let mean = integrals.iter().sum::<f64>() / k;
             let spread = integrals.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
             log_p.push(prior + mean);
-            errors.push((spread / (k * (k - 1.0))).sqrt());
+            errors.push(told.then(|| (spread / (k * (k - 1.0))).sqrt()));
         }
         let standard_error = (augmented.integrals() > 1).then_some(errors);
         Ok(LogDensity { log_p, standard_error, latent, evals: counted.per_row(rows, stepper.visits()) })

@@ -13,6 +13,7 @@ use super::exponential::{Form, combine};
 use super::{Method, Order, Stepper};
 use crate::clock::Step;
 use crate::dynamics::Problem;
+use crate::grid::DefaultGrid;
 use crate::noise::{Draw, Noise};
 use crate::{Error, Result};
 
@@ -73,6 +74,10 @@ impl Method for AncestralSteps {
 
     fn has_noise(&self) -> bool {
         self.eta > 0.0
+    }
+
+    fn default_grid(&self) -> DefaultGrid {
+        DefaultGrid::Karras
     }
 
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {

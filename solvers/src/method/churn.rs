@@ -8,6 +8,7 @@ use candle_core::Tensor;
 use super::{InSigma, Method, Order, Stepper};
 use crate::clock::Step;
 use crate::dynamics::Problem;
+use crate::grid::DefaultGrid;
 use crate::noise::{Draw, Noise};
 use crate::{Error, Result, error};
 
@@ -61,6 +62,10 @@ impl Method for Churn {
 
     fn has_noise(&self) -> bool {
         self.churn > 0.0
+    }
+
+    fn default_grid(&self) -> DefaultGrid {
+        DefaultGrid::Karras
     }
 
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {

@@ -9,6 +9,7 @@ use candle_core::Tensor;
 use super::{Method, Order, Stepper};
 use crate::clock::Step;
 use crate::dynamics::Problem;
+use crate::grid::DefaultGrid;
 use crate::kernel::Row;
 use crate::noise::{Draw, Noise};
 use crate::{Error, Result};
@@ -52,6 +53,10 @@ impl Method for Ddim {
 
     fn has_noise(&self) -> bool {
         self.eta > 0.0
+    }
+
+    fn default_grid(&self) -> DefaultGrid {
+        DefaultGrid::UniformT
     }
 
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {

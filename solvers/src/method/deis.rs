@@ -13,6 +13,7 @@ use super::in_sigma::lagrange;
 use super::{Method, Order, Stepper};
 use crate::clock::Step;
 use crate::dynamics::Problem;
+use crate::grid::DefaultGrid;
 use crate::noise::Noise;
 use crate::sde::LinearSde;
 use crate::{Error, Result};
@@ -51,6 +52,10 @@ impl Method for DeisTab {
 
     fn has_noise(&self) -> bool {
         false
+    }
+
+    fn default_grid(&self) -> DefaultGrid {
+        DefaultGrid::Quadratic
     }
 
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {

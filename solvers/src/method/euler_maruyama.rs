@@ -6,6 +6,7 @@ use candle_core::Tensor;
 use super::{Method, Order, Stepper};
 use crate::clock::Step;
 use crate::dynamics::{Problem, Reverse};
+use crate::grid::DefaultGrid;
 use crate::noise::{Draw, Noise};
 use crate::sde::Sde;
 use crate::{Result, error};
@@ -46,8 +47,8 @@ impl Method for EulerMaruyama {
         Some(steps)
     }
 
-    fn euler(&self) -> Option<f64> {
-        Some(self.lambda)
+    fn default_grid(&self) -> DefaultGrid {
+        DefaultGrid::UniformT
     }
 
     fn linear(&self) -> bool {

@@ -14,6 +14,7 @@ use super::exponential::combine;
 use super::{Method, Order, RungeKutta, Stepper};
 use crate::clock::Step;
 use crate::dynamics::Problem;
+use crate::grid::DefaultGrid;
 use crate::noise::Noise;
 use crate::{Error, Result};
 
@@ -98,6 +99,10 @@ impl Method for InSigma {
 
     fn has_noise(&self) -> bool {
         false
+    }
+
+    fn default_grid(&self) -> DefaultGrid {
+        DefaultGrid::Karras
     }
 
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {

@@ -23,6 +23,7 @@ use candle_core::{D, Tensor};
 use super::{Method, Order, Stepper};
 use crate::clock::Step;
 use crate::dynamics::Problem;
+use crate::grid::DefaultGrid;
 use crate::noise::{Draw, Noise};
 use crate::{Error, Result, error};
 
@@ -233,6 +234,10 @@ impl Method for AnnealedLangevin {
 
     fn has_noise(&self) -> bool {
         true
+    }
+
+    fn default_grid(&self) -> DefaultGrid {
+        DefaultGrid::UniformT
     }
 
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {

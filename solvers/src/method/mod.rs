@@ -59,6 +59,7 @@ pub use unipc::{UniPc, Variant};
 use crate::Result;
 use crate::clock::Step;
 use crate::dynamics::{Ode, ProbabilityFlow, Problem};
+use crate::grid::DefaultGrid;
 use crate::noise::Noise;
 use visited::Visited;
 
@@ -138,9 +139,9 @@ pub trait Method: Send + Sync + Debug {
         1.0
     }
 
-    /// λ, for those whose steps are Euler–Maruyama's on the reverse SDE with this noise level.
-    fn euler(&self) -> Option<f64> {
-        None
+    /// The grid that its source takes, where none is named.
+    fn default_grid(&self) -> DefaultGrid {
+        DefaultGrid::UniformLogSnr
     }
 
     /// The ODE method behind it, for those that solve the probability flow.
@@ -235,6 +236,10 @@ impl<M: OdeMethod> Method for Flow<M> {
 
     fn couples_batch(&self) -> bool {
         self.0.couples_batch()
+    }
+
+    fn default_grid(&self) -> DefaultGrid {
+        DefaultGrid::UniformT
     }
 
     fn ode(&self) -> Option<&dyn OdeMethod> {

@@ -6,6 +6,7 @@ use candle_core::Tensor;
 use super::{Langevin, Method, Order, Stepper};
 use crate::clock::Step;
 use crate::dynamics::Problem;
+use crate::grid::DefaultGrid;
 use crate::noise::Noise;
 use crate::{Error, Result};
 
@@ -43,6 +44,10 @@ impl Method for PredictorCorrector {
         Some(self.predictor.evals(steps)? + steps * self.corrector.evals())
     }
 
+    fn default_grid(&self) -> DefaultGrid {
+        self.predictor.default_grid()
+    }
+
     fn has_noise(&self) -> bool {
         true
     }
@@ -58,10 +63,6 @@ impl Method for PredictorCorrector {
 
     fn widening(&self, dim: usize) -> f64 {
         self.predictor.widening(dim).max(self.corrector.widening(dim))
-    }
-
-    fn euler(&self) -> Option<f64> {
-        self.predictor.euler()
     }
 
     fn needs_density(&self) -> bool {

@@ -7,7 +7,7 @@ use candle_core::Tensor;
 use super::{Method, Order, Stepper};
 use crate::clock::Step;
 use crate::dynamics::Problem;
-use crate::grid::{Karras, Spacing};
+use crate::grid::{DefaultGrid, Karras, Spacing};
 use crate::noise::{Draw, Noise};
 use crate::sde::{Span, Use};
 use crate::{Error, Result, error};
@@ -71,6 +71,10 @@ impl Method for Restart {
 
     fn has_noise(&self) -> bool {
         self.times > 0
+    }
+
+    fn default_grid(&self) -> DefaultGrid {
+        DefaultGrid::Karras
     }
 
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {

@@ -11,6 +11,7 @@ use super::{Method, Order, Stepper};
 use crate::Result;
 use crate::clock::Step;
 use crate::dynamics::Problem;
+use crate::grid::DefaultGrid;
 use crate::kernel::Row;
 use crate::noise::{Draw, Noise};
 
@@ -33,6 +34,10 @@ impl Method for ReverseDiffusion {
 
     fn has_noise(&self) -> bool {
         true
+    }
+
+    fn default_grid(&self) -> DefaultGrid {
+        DefaultGrid::UniformT
     }
 
     fn stepper<'a>(&'a self, problem: Problem<'a>) -> Result<Box<dyn Stepper + 'a>> {

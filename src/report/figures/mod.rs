@@ -111,12 +111,14 @@ fn quality(
     let names: Vec<(String, &str, &str)> = recipe
         .methods
         .iter()
-        .flat_map(|m| {
+        .enumerate()
+        .flat_map(|(i, m)| {
             let several = recipe.grids.len() > 1 && !m.it.adaptive();
             let grids = if m.it.adaptive() {
                 vec!["adaptive"]
             } else {
-                recipe.grids.iter().map(|g| g.label.as_str()).collect()
+                let mine = recipe.fixed_pairs().into_iter().filter(|(method, _)| *method == i);
+                mine.map(|(_, g)| recipe.grids[g].label.as_str()).collect()
             };
             grids.into_iter().map(move |g| {
                 (if several { format!("{}, {g}", m.label) } else { m.label.clone() }, m.label.as_str(), g)

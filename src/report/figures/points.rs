@@ -143,19 +143,23 @@ pub(super) fn trajectories(
     stem: &std::path::Path,
 ) -> Result<()> {
     let sde = &recipe.sdes[s];
-    let spacing = model.spacing(recipe, 0);
-    let steps = spacing.fixed_steps().or(recipe.all_steps().pop()).unwrap_or(100);
-    let nodes = spacing.grid(&*sde.it, sde.it.span(Use::Sampling), steps)?;
+    let most = recipe.all_steps().pop().unwrap_or(100);
+    // Each method on the first of its grids.
+    let nodes = |method: usize| {
+        let spacing = model.spacing(recipe, recipe.grids_of(s, method)[0]);
+        spacing.grid(&*sde.it, sde.it.span(Use::Sampling), spacing.fixed_steps().unwrap_or(most))
+    };
+    let first = nodes(0)?;
     let problem = Problem { sde: &*sde.it, model: &*model.score };
     let key = Key::root(recipe.seeds[0]);
     let points = recipe.data[d].0.it.sample(&Key::root(0).branch("range"), 0, 2000);
     let deviation = points.values().iter().map(|v| v * v).sum::<f64>() / points.values().len() as f64;
     let deviation = deviation.sqrt();
-    let wide = sde.it.kernel(nodes.first()).sigma > 5.0 * deviation;
+    let wide = sde.it.kernel(first.first()).sigma > 5.0 * deviation;
     let shrink = |t: f64| if wide { deviation / sde.it.kernel(t).deviation(deviation) } else { 1.0 };
     let mut panels: Vec<(String, Vec<Vec<[f64; 2]>>)> = Vec::new();
     let (rk4, euler) = (OdeFlow(RungeKutta::RK4), EulerMaruyama::default());
-    for method in &recipe.methods {
+    for (m, method) in recipe.methods.iter().enumerate() {
         let adaptive = method.it.adaptive();
         let (by, name): (&dyn Method, _) = match (adaptive, method.it.has_noise()) {
             (false, _) => (&*method.it, ""),
@@ -163,7 +167,7 @@ pub(super) fn trajectories(
             (true, false) => (&rk4, " (drawn by rk4)"),
         };
         let label = format!("{}{name}", method.label);
-        let grid: &Grid = &nodes;
+        let grid: &Grid = &nodes(m)?;
         let sampler = Sampler { problem, method: by, grid, finish: recipe.finish };
         let (end, sigma) = (grid.first(), sde.it.kernel(grid.first()).sigma);
         let start = noise::prior(&key, sigma, (0, PATHS, 2), (place.device, recipe.dtype))?;
@@ -183,6 +187,7 @@ pub(super) fn trajectories(
     let panels: Vec<TrajectoryPanel<'_>> =
         panels.iter().map(|(title, paths)| TrajectoryPanel { title, paths }).collect();
     let scaled = if wide { ", each state divided by its deviation" } else { "" };
+    let steps = first.len();
     let title = format!("{steps} steps from noise to {} under {}{scaled}", recipe.data[d].0.label, sde.label);
     Ok(plot::trajectories(stem, &title, &panels)?)
 }

@@ -4,6 +4,7 @@
 use tweedie_solvers::exact::Mixture;
 use tweedie_solvers::{Key, Result};
 
+use super::growth::Normal;
 use crate::data::{Data, Empirical, Standardise};
 use crate::points::Points;
 
@@ -78,6 +79,28 @@ impl Law {
     /// Whether what is wrong with this law is right with the standardised one.
     pub(super) fn cured(&self, good: impl Fn(&Self) -> bool) -> bool {
         self.other.as_deref().is_some_and(good)
+    }
+
+    /// Normal laws on the line whose fate a sampler's recursion shows, each called what it is: those of the coordinates of the largest and of
+    /// the least deviation above 0, and one as narrow as the narrowest mode.
+    pub(super) fn scales(&self) -> Vec<(Normal, &'static str)> {
+        let of = |i: usize| {
+            let (mean, deviation) = (self.mean[i], self.cov[i * self.dim + i].sqrt());
+            // A mean of rounding is none.
+            Normal { mean: if mean.abs() < 1e-9 * deviation { 0.0 } else { mean }, deviation }
+        };
+        let mut all: Vec<Normal> = (0..self.dim).map(of).filter(|law| law.deviation > 0.0).collect();
+        all.sort_by(|a, b| b.deviation.total_cmp(&a.deviation));
+        let widest = all.first().copied();
+        let least =
+            widest.zip(all.last().copied()).filter(|(most, least)| least.deviation < 0.9 * most.deviation);
+        let mode = self.narrowest.map(|deviation| Normal { mean: 0.0, deviation });
+        let named = [
+            (widest, "of the data's own mean and deviation"),
+            (least.map(|(_, least)| least), "of the data's narrowest coordinate"),
+            (mode, "of the narrowest mode"),
+        ];
+        named.into_iter().filter_map(|(law, what)| Some((law?, what))).collect()
     }
 
     /// KL(N(α m, α² C + σ² I) ‖ N(0, σ² I)) = ½ [r (tr C + |m|²) − ln det(I + r C)] in nats, with r = (α/σ)². The prior's logarithm is

@@ -2,16 +2,19 @@
 //! and change nothing. Each names the data, the SDE, what was measured, the threshold, and what to change; what it proposes was tried.
 
 mod columns;
-mod euler;
+mod domain;
+mod growth;
 mod held_out;
 mod law;
 mod numbers;
 mod remembered;
 
 use candle_core::DType;
+use rayon::prelude::*;
 use toml::{Table, Value};
 use tweedie_solvers::Result;
 use tweedie_solvers::grid::Spacing;
+use tweedie_solvers::likelihood::Divergence;
 use tweedie_solvers::method::Method;
 use tweedie_solvers::sde::{LinearSde, Span, Use};
 
@@ -19,9 +22,10 @@ use super::record::{DATA, Summary};
 use crate::recipe::{ModelSpec, Named, Recipe, Section, coordinates};
 use crate::registry::SDES;
 use crate::train::Checkpoint;
-use euler::{Euler, STABLE};
+use growth::{Growth, growth};
 
 pub use columns::unbounded;
+pub use domain::{Domain, strangers};
 pub use law::Law;
 pub use numbers::{Digits, numbers};
 pub use remembered::remembered;
@@ -35,15 +39,17 @@ const BLUR: f64 = 0.5;
 /// What costs least where the data are far from deviation 1: nothing else changes, and samples come back in their own units.
 const CURE: &str = "set standardise = true in the data";
 
-/// How samples are drawn: everything beside the data and the SDE.
+/// How samples are drawn under an SDE: everything beside the data.
 #[derive(Clone, Copy)]
 pub struct Plan<'a> {
     /// Methods.
     pub methods: &'a [Named<dyn Method>],
     /// Grids.
     pub grids: &'a [Named<dyn Spacing>],
+    /// The methods of fixed steps with their grids, by number.
+    pub pairs: &'a [(usize, usize)],
     /// Step counts of a method on a grid.
-    pub steps: &'a dyn Fn(&dyn Method, &dyn Spacing) -> Vec<usize>,
+    pub steps: &'a (dyn Fn(&dyn Method, &dyn Spacing) -> Vec<usize> + Sync),
     /// Whether samples start from points that are given, not from the prior.
     pub given: bool,
 }
@@ -57,20 +63,29 @@ impl std::fmt::Debug for Plan<'_> {
 /// The sentences about a recipe, before anything is computed.
 ///
 /// # Errors
-/// If a model directory cannot be read, or coordinates or a grid cannot be made.
+/// If a model directory cannot be read, or coordinates or a grid cannot be made; and if a network is asked where nothing sensible can come.
 pub fn warnings(recipe: &Recipe) -> crate::Result<Vec<String>> {
-    let steps = |method: &dyn Method, grid: &dyn Spacing| recipe.steps_of(method, grid);
-    let plan = Plan { methods: &recipe.methods, grids: &recipe.grids, steps: &steps, given: false };
-    let (saved, known) = match &recipe.model {
-        ModelSpec::Saved(path) => {
-            let found = Checkpoint::load(path)?;
-            (found.standardise, found.rows)
-        }
-        _ => (None, vec![]),
+    about(recipe, true)
+}
+
+/// Those of them that are about training alone.
+///
+/// # Errors
+/// As [`warnings`].
+pub fn warnings_of_training(recipe: &Recipe) -> crate::Result<Vec<String>> {
+    about(recipe, false)
+}
+
+fn about(recipe: &Recipe, sampled: bool) -> crate::Result<Vec<String>> {
+    let found = match &recipe.model {
+        ModelSpec::Saved(path) => Some((path.display().to_string(), Checkpoint::load(path)?)),
+        _ => None,
     };
+    let saved = found.as_ref().and_then(|(_, found)| found.standardise.clone());
+    let known = found.as_ref().map_or(&[][..], |(_, found)| &found.rows);
     let mut out = Vec::new();
     let adaptive = |label: &str| recipe.methods.iter().any(|m| m.label == label && m.it.adaptive());
-    for m in recipe.methods.iter().filter(|m| m.it.adaptive()) {
+    for m in recipe.methods.iter().filter(|m| sampled && m.it.adaptive()) {
         if let Some(baseline) = recipe.baseline.as_ref().filter(|b| !adaptive(b)) {
             out.push(format!(
                 "[paired]: {} chooses its own steps, so that no step count pairs it with {baseline}: it is left out there",
@@ -83,13 +98,15 @@ pub fn warnings(recipe: &Recipe) -> crate::Result<Vec<String>> {
         let digits = Digits { dtype: recipe.dtype, network };
         let mut dims: Vec<usize> = recipe.data.iter().map(|(data, _)| data.it.dim()).collect();
         dims.dedup();
+        dims.retain(|_| sampled);
         dims.iter().for_each(|&dim| out.extend(numbers(&recipe.methods, sde, dim, digits)));
-        if let Some(spec) = &recipe.likelihood {
+        if let Some(spec) = recipe.likelihood.as_ref().filter(|_| sampled) {
             let (methods, digits) =
                 (std::slice::from_ref(&spec.method), Digits { dtype: DType::F64, network });
             out.extend(numbers(methods, sde, 1, digits).iter().map(|text| format!("nll, {text}")));
         }
     }
+    let mut laws = Vec::new();
     for (data, standardise) in &recipe.data {
         let map = match recipe.model {
             ModelSpec::Saved(_) => saved.clone(),
@@ -100,7 +117,7 @@ pub fn warnings(recipe: &Recipe) -> crate::Result<Vec<String>> {
             let points = recipe.likelihood.as_ref().map(|spec| spec.points);
             let nll = unbounded(own).filter(|_| points.is_some()).map(|what| format!("nll: {what}"));
             let said = columns::noticed(own, map.as_ref()).into_iter();
-            let said = said.chain(held_out::measured(own, recipe.samples, points, &known)).chain(nll);
+            let said = said.chain(held_out::measured(own, recipe.samples, points, known)).chain(nll);
             out.extend(said.map(|what| format!("{}: {what}", data.label)));
         }
         let mut law = Law::of(&*data.it, map.as_ref())?;
@@ -113,35 +130,86 @@ pub fn warnings(recipe: &Recipe) -> crate::Result<Vec<String>> {
             let map = coordinates(&*data.it, true)?.0;
             law = law.or_standardised(Law::of(&*data.it, map.as_ref())?);
         }
-        for sde in &recipe.sdes {
-            out.extend(foresee(&data.label, &law, sde, plan)?);
+        let probes =
+            recipe.likelihood.as_ref().and_then(|spec| few_dimensions(spec.divergence, data.it.dim()));
+        out.extend(probes.map(|what| format!("nll of {}: {what}", data.label)));
+        out.extend(found.iter().filter_map(|(name, found)| strangers(name, found, data)));
+        laws.push((data.label.clone(), law));
+    }
+    let domain = match (&found, &recipe.train_sde, &recipe.model) {
+        (Some((name, found)), ..) => Some(Domain::of(name, found)?),
+        (None, Some(sde), ModelSpec::Mlp { .. }) => Some(Domain::new("train.sde", &sde.label, &*sde.it)),
+        _ => None,
+    };
+    for (i, sde) in recipe.sdes.iter().enumerate() {
+        if let Some(domain) = &domain {
+            let also = recipe.likelihood.is_some().then_some(Use::Likelihood);
+            let spans = [Some(Use::Sampling), also].into_iter().flatten().map(|of| sde.it.span(of));
+            out.extend(domain.left(sde, &spans.collect::<Vec<_>>())?);
         }
+        let pairs = if sampled { recipe.pairs_under(i) } else { vec![] };
+        let steps = |method: &dyn Method, grid: &dyn Spacing| recipe.steps_of(method, grid);
+        let (methods, grids) = (&recipe.methods[..], &recipe.grids[..]);
+        let plan = Plan { methods, grids, pairs: &pairs, steps: &steps, given: false };
+        out.extend(foresee(&laws, sde, plan)?);
     }
     Ok(out)
 }
 
-/// The sentences about samples of one data set under one SDE: one for each property, and one for each method and grid.
+/// The sentences about samples of data sets under one SDE, by data set: one for each property, and one for each method and grid.
 ///
 /// # Errors
-/// Those of the grids.
-pub fn foresee(data: &str, law: &Law, sde: &Named<dyn LinearSde>, plan: Plan<'_>) -> Result<Vec<String>> {
-    let place = if law.standardised { " in standardised coordinates" } else { "" };
-    let about = format!("{data}{place}, {}", sde.label);
+/// Those of the grids and methods.
+pub fn foresee(
+    laws: &[(String, Law)],
+    sde: &Named<dyn LinearSde>,
+    plan: Plan<'_>,
+) -> crate::Result<Vec<String>> {
+    let grown = |&(m, g): &(usize, usize)| {
+        let (method, grid) = (&plan.methods[m], &plan.grids[g]);
+        growth(laws, sde, (method, grid), &(plan.steps)(&*method.it, &*grid.it))
+    };
+    let fixed = plan.pairs.par_iter().filter(|(_, g)| !plan.grids[*g].it.needs_model());
+    let grown: Vec<Vec<Option<Growth>>> = fixed.map(grown).collect::<crate::Result<_>>()?;
     let mut out = Vec::new();
-    for span in spans(&*sde.it, plan)? {
-        let start = (!plan.given).then(|| [prior(law, sde, span.end), reach(law, sde, span.end)]);
-        let found = start.into_iter().flatten().chain([blur(law, sde, span.start)]);
-        out.extend(found.flatten().map(|what| format!("{about}: {what}")));
-    }
-    for method in plan.methods {
-        let Some((lambda, narrowest)) = method.it.euler().zip(law.narrowest) else { continue };
-        let euler = Euler { sde: &*sde.it, lambda, narrowest };
-        for grid in plan.grids.iter().filter(|g| !g.it.needs_model()) {
-            let found = too_long(euler, &*grid.it, &(plan.steps)(&*method.it, &*grid.it))?;
-            out.extend(found.map(|what| format!("{about}, {} on {}: {what}", method.label, grid.label)));
+    for (i, (data, law)) in laws.iter().enumerate() {
+        let place = if law.standardised { " in standardised coordinates" } else { "" };
+        let about = format!("{data}{place}, {}", sde.label);
+        for span in spans(&*sde.it, plan)? {
+            let start = (!plan.given).then(|| [prior(law, sde, span.end), reach(law, sde, span.end)]);
+            let found = start.into_iter().flatten().chain([blur(law, sde, span.start)]);
+            out.extend(found.flatten().map(|what| format!("{about}: {what}")));
         }
+        let grown: Vec<&Growth> = grown.iter().filter_map(|of| of[i].as_ref()).collect();
+        out.extend(Growth::said(&grown).into_iter().map(|what| format!("{about}: {what}")));
     }
     Ok(out)
+}
+
+/// The sentences about log-densities under an SDE: the prior at T, and what is left of the noise at ε.
+pub fn foresee_densities(data: &str, law: &Law, sde: &Named<dyn LinearSde>) -> Vec<String> {
+    let span = sde.it.span(Use::Likelihood);
+    let place = if law.standardised { " in standardised coordinates" } else { "" };
+    let found = [prior(law, sde, span.end), blur(law, sde, span.start)].into_iter().flatten();
+    found.map(|what| format!("{data}{place}, {}: {what}", sde.label)).collect()
+}
+
+/// Probes that cost as much as the exact trace or more.
+pub fn few_dimensions(divergence: Divergence, dim: usize) -> Option<String> {
+    let Divergence::Hutchinson { probes, .. } = divergence else { return None };
+    (probes >= dim).then(|| {
+        format!(
+            "hutchinson with {} in {}: the exact trace costs no more and has no error, and where probes coincide up to sign, as they often \
+             do in few dimensions, no standard error is known; take divergence exact",
+            counted(probes, "probe"),
+            counted(dim, "dimension")
+        )
+    })
+}
+
+/// `1 step`, `5 steps`.
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// The spans of the grids, each once: all but explicit ones have the SDE's.
@@ -239,35 +307,6 @@ fn reach(law: &Law, sde: &Named<dyn LinearSde>, end: f64) -> Option<String> {
         short(law.extent),
         law::PAIRED
     ))
-}
-
-/// Steps of Euler–Maruyama that are too long, by step count.
-fn too_long(euler: Euler<'_>, grid: &dyn Spacing, steps: &[usize]) -> Result<Option<String>> {
-    let counts = grid.fixed_steps().map_or_else(|| steps.to_vec(), |n| vec![n]);
-    let mut bad = Vec::new();
-    for n in counts {
-        let (value, t) = euler.worst(&grid.grid(euler.sde, euler.sde.span(Use::Sampling), n)?)?;
-        if value > STABLE {
-            bad.push((n, value, t));
-        }
-    }
-    let Some(&(most, ..)) = bad.iter().max_by_key(|b| b.0) else { return Ok(None) };
-    let (_, value, t) = bad.iter().copied().fold(bad[0], |a, b| if b.1 > a.1 { b } else { a });
-    let change = match grid.fixed_steps() {
-        Some(_) => format!("put more nodes about t = {}", short(t)),
-        None => euler.enough(grid, most)?.map_or_else(
-            || "take a grid with shorter steps near the data".into(),
-            |n| format!("take {n} steps or more"),
-        ),
-    };
-    let counts: Vec<String> = bad.iter().map(|b| b.0.to_string()).collect();
-    Ok(Some(format!(
-        "at {} steps h (a + ½ (1 + λ²) g²/v) reaches {} at t = {}, above {STABLE}, so steps are too long for modes of deviation {}; {change}",
-        listed(&counts),
-        short(value),
-        short(t),
-        short(euler.narrowest)
-    )))
 }
 
 /// The factor between one try of an option and the next.

@@ -1,14 +1,7 @@
 //! Each sentence where it must be said, with its number by hand, and where it must not.
 
-use candle_core::{Device, Tensor};
 use tweedie_solvers::Key;
-use tweedie_solvers::clock::{Grid, Step};
-use tweedie_solvers::dynamics::Problem;
 use tweedie_solvers::exact::Mixture;
-use tweedie_solvers::grid::UniformT;
-use tweedie_solvers::method::EulerMaruyama;
-use tweedie_solvers::noise::Stream;
-use tweedie_solvers::sde::{SubVp, Ve, Vp};
 
 use super::*;
 use crate::data::{Data, Empirical, GaussianMixture, Standardise, TwoMoons};
@@ -33,8 +26,9 @@ fn round(s: f64) -> GaussianMixture {
 /// All sentences about data under an SDE, a method, a grid and step counts, without what they are about.
 fn said(data: &dyn Data, texts: [&str; 3], steps: &[usize]) -> Vec<String> {
     let (sde, method, grid) = (named(&SDES, texts[0]), named(&METHODS, texts[1]), named(&GRIDS, texts[2]));
-    let plan = Plan { methods: &[method], grids: &[grid], steps: &|_, _| steps.to_vec(), given: false };
-    foresee("d", &Law::of(data, None).unwrap(), &sde, plan).unwrap()
+    let steps = |_: &dyn Method, grid: &dyn Spacing| grid.fixed_steps().map_or(steps.to_vec(), |n| vec![n]);
+    let plan = Plan { methods: &[method], grids: &[grid], pairs: &[(0, 0)], steps: &steps, given: false };
+    foresee(&[("d".into(), Law::of(data, None).unwrap())], &sde, plan).unwrap()
 }
 
 const HEUN: &str = "name = 'heun'";
@@ -97,70 +91,6 @@ fn laws_of_mixtures_curves_and_maps() {
     assert!((got - 0.5 * (xx + yy - log_det)).abs() < 0.02, "{got}");
 }
 
-/// A step of the sampler itself on N(0, s²): two points with the same noise come out 1 − h κ times as far apart.
-#[test]
-fn slope_is_that_of_the_sampler() {
-    let model = Mixture::gaussian(vec![0.0], 0.3).unwrap();
-    let sdes: [Box<dyn LinearSde>; 3] =
-        [Box::new(Vp::default()), Box::new(Ve::default()), Box::new(SubVp::default())];
-    for sde in &sdes {
-        for lambda in [0.0, 0.6, 1.0] {
-            let method = EulerMaruyama::new(lambda).unwrap();
-            let problem = Problem { sde: &**sde, model: &model };
-            let step = Step { index: 0, of: 1, from: 0.3, to: 0.25 };
-            let end = |x: f64| {
-                let x = Tensor::new(&[[x]], &Device::Cpu).unwrap();
-                let noise = Stream::new(&Key::root(0), 0);
-                let x = method.stepper(problem).unwrap().step(&x, step, &noise).unwrap();
-                x.to_vec2::<f64>().unwrap()[0][0]
-            };
-            let euler = Euler { sde: &**sde, lambda: method.euler().unwrap(), narrowest: 0.3 };
-            let wanted = 1.0 - 0.05 * euler.slope(0.3);
-            assert!((end(1.0) - end(0.0) - wanted).abs() < 1e-11 * wanted.abs().max(1.0), "{sde:?} {lambda}");
-        }
-    }
-}
-
-/// N(0, 0.03²) under VP on uniform t: max β h/v for five step counts, h κ = β h/v − ½ β h; for λ = 0.5 the first term is 0.625 times that.
-#[test]
-fn steps_that_are_too_long() {
-    let vp = Vp::default();
-    let span = vp.span(Use::Sampling);
-    for (n, golden) in [(20, 6.19), (50, 2.48), (100, 1.24), (200, 0.62), (1000, 0.12)] {
-        let euler = |lambda| Euler { sde: &vp, lambda, narrowest: 0.03 };
-        let grid = UniformT.grid(&vp, span, n).unwrap();
-        let (value, t) = euler(1.0).worst(&grid).unwrap();
-        let half = 0.5 * (0.1 + 19.9 * t) * 0.999 / n as f64;
-        assert!((value + half - golden).abs() < 0.005 && (t - 0.00305).abs() < 1e-4, "{n} {value} {t}");
-        let (value, _) = euler(0.5).worst(&grid).unwrap();
-        assert!((value + half - 0.625 * golden).abs() < 0.005);
-    }
-    let short = |method: &str, grid: &str, steps: &[usize]| {
-        said(&round(0.03), ["name = 'vp'", method, grid], steps).concat()
-    };
-    // h κ = 123.68/n by a fine search elsewhere: 2.03 at 61 steps, 1.995 at 62.
-    assert_eq!(
-        short(EULER, UNIFORM, &[20, 50, 100]),
-        "d, vp, euler-maruyama on uniform-t: at 20 and 50 steps h (a + ½ (1 + λ²) g²/v) reaches 6.18 at t = 0.00305, above 2, so steps \
-         are too long for modes of deviation 0.03; take 62 steps or more"
-    );
-    assert_eq!(short(EULER, UNIFORM, &[62]), "");
-    assert!(short(EULER, UNIFORM, &[61]).contains("at 61 steps"));
-    assert_eq!(short(HEUN, UNIFORM, &[5]), "");
-    let pair = "name = 'predictor-corrector'\npredictor = { name = 'euler-maruyama', lambda = 0 }";
-    // λ = 0 halves g²/v: 61.80/n.
-    assert!(short(pair, UNIFORM, &[20]).contains("reaches 3.09") && short(pair, UNIFORM, &[31]).is_empty());
-    // The long first step counts to its end: 0.9 (2.09/0.104527 − 1.045) = 17.05, where the second has 0.099·123.7 = 12.2.
-    let listed = short(EULER, "name = 'explicit'\ntimes = [1.0, 0.1, 0.001]", &[7]);
-    assert!(listed.contains("at 2 steps") && listed.ends_with("put more nodes about t = 0.1"), "{listed}");
-    let edm =
-        Euler { sde: &tweedie_solvers::sde::Edm::new(0.002, 1e38).unwrap(), lambda: 1.0, narrowest: 0.3 };
-    assert_eq!(edm.enough(&UniformT, 3).unwrap(), None);
-    // A wide law spreads backward in time, κ < 0: no step is too long.
-    let wide = Euler { sde: &vp, lambda: 1.0, narrowest: 3.0 };
-    assert!(wide.worst(&Grid::new(vec![0.1, 0.05]).unwrap()).unwrap().0 < 0.0);
-}
-
 /// Under VP at ε = 1e-3, σ/α = √(exp(1.0995e-4) − 1) = 0.010486; half of 0.01 is reached at 2.44e-4. Under VE ε does not help, σ_min does.
 #[test]
 fn noise_that_is_left() {
@@ -177,10 +107,10 @@ fn noise_that_is_left() {
     assert_eq!((left(0.021, "name = 'vp'").as_str(), left(0.0209, "name = 'vp'").is_empty()), ("", false));
     assert!(left(0.01, "name = 've'").ends_with("set sigma-min to 0.0049 or less"));
     assert!(left(0.003, "name = 'edm'").ends_with("set sigma-min to 0.0014 or less"));
-    let cut = said(&round(0.3), ["name = 'vp'", HEUN, "name = 'explicit'\ntimes = [1.0, 0.1]"], &[]).concat();
-    assert!(cut.contains("ε = 0.1 adds") && cut.ends_with("end the grid at t = 0.001"), "{cut}");
+    let cut = said(&round(0.3), ["name = 'vp'", HEUN, "name = 'explicit'\ntimes = [1.0, 0.1]"], &[]);
+    assert!(cut[0].contains("ε = 0.1 adds") && cut[0].ends_with("end the grid at t = 0.001"), "{cut:?}");
     let none = Empirical::new(Points::new(2, vec![0.0, 0.0, 0.1, 0.1]), "own.csv").unwrap();
-    assert_eq!(said(&none, ["name = 'vp'", EULER, UNIFORM], &[5]), [""; 0]);
+    assert_eq!(said(&none, ["name = 'vp'", EULER, UNIFORM], &[1000]), [""; 0]);
 }
 
 /// Two points 5 apart.
@@ -200,13 +130,13 @@ fn noise_that_does_not_reach() {
     assert_eq!(far("name = 've'\nsigma-max = 5.3") + &far("name = 'edm'") + &far("name = 'vp'"), "");
     // 50·1.1 is 55 but for its rounding, and stays 55.
     let wider = Empirical::new(Points::new(1, vec![0.0, 52.0]), "own.csv").unwrap();
-    let wider = said(&wider, ["name = 've'", HEUN, UNIFORM], &[5]).concat();
+    let wider = said(&wider, ["name = 've'", HEUN, UNIFORM], &[50]).concat();
     assert!(wider.ends_with("set sigma-max to 55 or more"), "{wider}");
     let (sde, law) = (named(&SDES, "name = 'edm'\nsigma-max = 2"), Law::of(&data, None).unwrap());
     let grids = [named(&GRIDS, UNIFORM)];
     let told = |given| {
-        let plan = Plan { methods: &[], grids: &grids, steps: &|_, _| vec![5], given };
-        foresee("d", &law, &sde, plan).unwrap().len()
+        let plan = Plan { methods: &[], grids: &grids, pairs: &[], steps: &|_, _| vec![5], given };
+        foresee(&[("d".into(), law.clone())], &sde, plan).unwrap().len()
     };
     assert_eq!((told(false), told(true)), (2, 0));
 }
@@ -250,11 +180,11 @@ fn the_cure_that_costs_least() {
     };
     let told = |data: &dyn Data, sde: &str, free: bool| {
         let (sde, grid) = (named(&SDES, sde), named(&GRIDS, UNIFORM));
-        let plan = Plan { methods: &[], grids: &[grid], steps: &|_, _| vec![5], given: false };
+        let plan = Plan { methods: &[], grids: &[grid], pairs: &[], steps: &|_, _| vec![5], given: false };
         let map = coordinates(data, true).unwrap().0;
         let (law, other) = (Law::of(data, None).unwrap(), Law::of(data, map.as_ref()).unwrap());
         let law = if free { law.or_standardised(other) } else { law };
-        foresee("d", &law, &sde, plan).unwrap()
+        foresee(&[("d".into(), law)], &sde, plan).unwrap()
     };
     let cure = "; set standardise = true in the data";
     let far = points(50.0, 1000.0);
@@ -278,4 +208,43 @@ fn the_cure_that_costs_least() {
     // A column that does not vary has no deviation to blur.
     let flat = Points::new(2, Key::root(6).normals(0, 0, 400, 1).iter().flat_map(|z| [*z, 0.1]).collect());
     assert_eq!(told(&Empirical::new(flat, "own.csv").unwrap(), "name = 'vp'", true), [""; 0]);
+}
+
+/// σ/α of VP goes from 1e-3 (at 1e-5) to 152 (at 1), that of VE with σ_max = 50 from 0.01 to 50.
+#[test]
+fn levels_beyond_the_training() {
+    let (vp, ve) = (named(&SDES, "name = 'vp'"), named(&SDES, "name = 've'"));
+    let trained = |sde: &Named<dyn LinearSde>| Domain::new("net", &sde.label, &*sde.it);
+    let left = |domain: &Domain, text: &str, of| {
+        let sde = named(&SDES, text);
+        domain.left(&sde, &[sde.it.span(of)])
+    };
+    assert_eq!(
+        left(&trained(&ve), "name = 'vp'", Use::Sampling).unwrap().unwrap(),
+        "net, vp: the network was trained at noise levels σ/α from 0.01 to 50 (ve) and is asked at 0.0105 to 152, beyond them by a factor of \
+         3.04, where its answers are guesses; take an SDE within its levels, or train under vp"
+    );
+    // Likelihoods go down to 1e-5: σ/α = √(exp(1.001e-6 …) − 1) = 1.05e-3, ten times below.
+    let low = left(&trained(&ve), "name = 'vp'", Use::Likelihood).unwrap().unwrap();
+    assert!(low.contains("0.00100 to 152") || low.contains("0.001 to 152"), "{low}");
+    for text in ["name = 've'", "name = 'edm'", "name = 'vp'\nbeta-max = 10"] {
+        assert_eq!(left(&trained(&vp), text, Use::Likelihood).unwrap(), None, "{text}");
+    }
+    let far = left(&trained(&ve), "name = 'edm'\nsigma-max = 6000", Use::Sampling).unwrap_err().to_string();
+    assert!(far.contains("a factor of 120, more than 100: nothing sensible can come of that"), "{far}");
+    assert!(left(&trained(&ve), "name = 'edm'\nsigma-max = 4900", Use::Sampling).unwrap().is_some());
+}
+
+/// Where the exact trace costs as many derivatives as there are probes, probes are no gain.
+#[test]
+fn probes_in_few_dimensions() {
+    let law = tweedie_solvers::likelihood::Probe::Rademacher;
+    let told = |probes, dim| few_dimensions(Divergence::Hutchinson { probes, law }, dim);
+    assert!(
+        told(8, 2)
+            .unwrap()
+            .starts_with("hutchinson with 8 probes in 2 dimensions: the exact trace costs no more")
+    );
+    assert!(told(8, 8).is_some() && told(1, 1).unwrap().contains("1 probe in 1 dimension:"));
+    assert!(told(8, 9).is_none() && few_dimensions(Divergence::Exact, 2).is_none());
 }
