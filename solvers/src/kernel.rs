@@ -33,11 +33,15 @@ pub enum Target {
     Velocity,
     /// The score ∇log p_t, whose conditional form is −ε/σ.
     Score,
-    /// F of EDM's preconditioning (Karras et al. 2022, eq. 7) carried to any α: x₀ = c_skip x + c_out F with
-    /// c_skip = α σ_d²/S², c_out = σ σ_d/S, S² = α² σ_d² + σ², so that F has unit variance for data of deviation σ_d.
+    /// F of EDM's preconditioning (Karras et al. 2022, eq. 7) carried to any α and to noise finer than the data:
+    /// x₀ = c_skip x + h c_out F with c_skip = α σ_d²/S², c_out = σ σ_d/S, S² = α² σ_d² + σ² and
+    /// h = σ/√(σ² + α² s²). With s = 0 it is EDM's: F has unit variance for data of deviation σ_d. With s > 0, F tends to
+    /// s (∇log p₀ + x/σ_d²) as σ → 0 and not to E[−ε | x], which vanishes there: its error, times σ/s, vanishes too.
     Edm {
         /// σ_d, the standard deviation of the data per coordinate.
         sigma_data: f64,
+        /// s ≥ 0, the finest structure of the data per coordinate that F resolves.
+        finest: f64,
     },
 }
 
@@ -60,9 +64,11 @@ impl Kernel {
             Target::Noise => Row { data: 0.0, noise: 1.0 },
             Target::Velocity => Row { data: -sigma, noise: alpha },
             Target::Score => Row { data: 0.0, noise: -1.0 / sigma },
-            Target::Edm { sigma_data } => {
-                let s = self.deviation(sigma_data);
-                Row { data: sigma / (sigma_data * s), noise: -alpha * sigma_data / s }
+            Target::Edm { sigma_data, finest } => {
+                let (s, wide) = (self.deviation(sigma_data), self.deviation(finest));
+                // 1/h = √(σ² + α² s²)/σ; at σ = 0 without s it is 1.
+                let inverse = if finest == 0.0 { 1.0 } else { wide / sigma };
+                Row { data: wide / (sigma_data * s), noise: -alpha * sigma_data * inverse / s }
             }
         }
     }
@@ -89,8 +95,14 @@ mod tests {
     /// Every pair of targets, at kernels with and without α² + σ² = 1, on literal (x₀, ε).
     #[test]
     fn any_row_is_read_from_any_other() {
-        let targets =
-            [Target::Data, Target::Noise, Target::Velocity, Target::Score, Target::Edm { sigma_data: 0.7 }];
+        let targets = [
+            Target::Data,
+            Target::Noise,
+            Target::Velocity,
+            Target::Score,
+            Target::Edm { sigma_data: 0.7, finest: 0.0 },
+            Target::Edm { sigma_data: 0.7, finest: 0.1 },
+        ];
         let (x0, eps) = (1.3, -0.4);
         for (alpha, sigma) in [(0.8, 0.6), (1.0, 3.7), (0.3, 0.05), (0.9, 1.4)] {
             let k = Kernel { alpha, sigma };
@@ -115,8 +127,19 @@ mod tests {
         let x = x0 + sigma * eps;
         let c_skip = sd * sd / (sigma * sigma + sd * sd);
         let c_out = sigma * sd / (sigma * sigma + sd * sd).sqrt();
-        let f = k.row(Target::Edm { sigma_data: sd });
+        let f = k.row(Target::Edm { sigma_data: sd, finest: 0.0 });
         assert!((c_skip * x + c_out * (f.data * x0 + f.noise * eps) - x0).abs() < 1e-15);
+        // x₀ = c_skip x + h c_out F at α = 0.6, and F = s (score + x/σ_d²) as σ → 0, where c_skip → 1/α.
+        let (k, finest): (Kernel, f64) = (Kernel { alpha: 0.6, sigma: 0.8 }, 0.3);
+        let (s2, h) = (0.36 * sd * sd + 0.64, 0.8 / (0.64f64 + 0.36 * finest * finest).sqrt());
+        let x = 0.6 * x0 + 0.8 * eps;
+        let f = k.row(Target::Edm { sigma_data: sd, finest });
+        let read = f.data * x0 + f.noise * eps;
+        assert!((0.6 * sd * sd / s2 * x + h * 0.8 * sd / s2.sqrt() * read - x0).abs() < 1e-15);
+        let k = Kernel { alpha: 1.0, sigma: 1e-6 };
+        let f = k.row(Target::Edm { sigma_data: sd, finest });
+        let (_, c) = k.read(f, k.row(Target::Noise));
+        assert!((c * -finest / 1e-6 - 1.0).abs() < 1e-9 && (f.data - finest / (sd * sd)).abs() < 1e-9);
         let k = Kernel { alpha: 0.6, sigma: 0.8 };
         assert_eq!(k.row(Target::Velocity), Row { data: -0.8, noise: 0.6 });
         assert_eq!(k.row(Target::Score), Row { data: 0.0, noise: -1.25 });

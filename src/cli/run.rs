@@ -8,7 +8,7 @@ use clap::Args;
 use super::{Machine, say, warn};
 use crate::error::{Error, Result};
 use crate::recipe::{ModelSpec, Recipe};
-use crate::report::{Progress, comparisons, rankings, tables};
+use crate::report::{Progress, comparisons, networks, rankings, tables};
 use crate::run::{self, Place, make_dir};
 
 #[derive(Debug, Args)]
@@ -126,7 +126,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     if !recipe.about.is_empty() {
         say(&format!("{}\n", recipe.about));
     }
-    say(&tables(&recipe, &outcome.summary));
+    say(&(tables(&recipe, &outcome.summary) + &networks(&outcome.levels)));
     let compared = comparisons(&recipe, &outcome.summary, &outcome.paired);
     for text in [compared, rankings(&recipe, &outcome.ranking)].iter().filter(|t| !t.is_empty()) {
         say(text);

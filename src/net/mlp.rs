@@ -2,12 +2,15 @@
 //! the noise level added at every layer:
 //!
 //! ```text
-//! c = ¼ ln(σ/α),   e = SiLU(W_e [sin 2πfc, cos 2πfc] + b_e)
+//! c = ¼ ln √(σ²/α² + s²),   e = SiLU(W_e [sin 2πfc, cos 2πfc] + b_e)
 //! h = SiLU(W_i x/S + b_i + e),   then depth times   h = SiLU(W h + b + e),   F = W_o h + b_o
 //! ```
 //!
 //! with fixed frequencies f ~ N(0, scale²) and S = √(α² σ_d² + σ²), the deviation of x, so that the input has unit variance at
-//! every noise level. It is told the kernel (α, σ), never the time: one network serves every SDE in the range it was trained on.
+//! every noise level, and s the finest structure that the network resolves. It is told the kernel (α, σ), never the time: one network
+//! serves every SDE in the range it was trained on. Below s the network is told one level, and its output F is read as s times
+//! a score ([`Target::Edm`]): a score of smooth data changes no more there, and what a network learned of it at σ ≈ s α holds down to σ = 0,
+//! where its targets would be all noise.
 
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::Linear;
@@ -61,6 +64,10 @@ pub struct MlpConfig {
     pub prediction: Prediction,
     /// σ_d, the standard deviation of the data per coordinate.
     pub sigma_data: f64,
+    /// s, the finest structure of the data per coordinate that the network resolves, 0 or above; 0 for networks that were
+    /// saved before there was such a number.
+    #[serde(default)]
+    pub finest: f64,
 }
 
 impl MlpConfig {
@@ -74,6 +81,7 @@ impl MlpConfig {
             scale: 1.0,
             prediction: Prediction::Edm,
             sigma_data: 1.0,
+            finest: 0.0,
         }
     }
 
@@ -103,8 +111,13 @@ impl MlpConfig {
             Prediction::Data => Target::Data,
             Prediction::V => Target::Velocity,
             Prediction::Score => Target::Score,
-            Prediction::Edm => Target::Edm { sigma_data: self.sigma_data },
+            Prediction::Edm => Target::Edm { sigma_data: self.sigma_data, finest: self.finest },
         }
+    }
+
+    /// c = ¼ ln √(σ²/α² + s²): the noise level as the network is told it.
+    pub(crate) fn level(&self, k: Kernel) -> f64 {
+        0.25 * k.ratio().hypot(self.finest).ln()
     }
 
     /// Names and shapes of the weights, in the order in which they are kept everywhere.
@@ -221,7 +234,7 @@ impl Mlp {
 
     /// e: (1, H), or (B, H) for a kernel per row.
     pub(super) fn embed(&self, at: &[Kernel]) -> Result<Tensor> {
-        let levels: Vec<f64> = at.iter().map(|k| -0.25 * k.log_snr()).collect();
+        let levels: Vec<f64> = at.iter().map(|&k| self.config.level(k)).collect();
         let turns = model::column(&levels, &self.frequencies)?.broadcast_mul(&self.frequencies)?;
         // Whole turns are taken off while that is exact.
         let phase = ((&turns - turns.round()?)? * std::f64::consts::TAU)?;
@@ -304,8 +317,14 @@ mod tests {
     /// F by hand for a tiny network, in f64, straight from the header's formulae.
     #[test]
     fn forward_is_the_formula() {
-        let config =
-            MlpConfig { width: 3, depth: 1, embedding: 2, sigma_data: 0.7, ..MlpConfig::reference(2) };
+        let config = MlpConfig {
+            width: 3,
+            depth: 1,
+            embedding: 2,
+            sigma_data: 0.7,
+            finest: 0.3,
+            ..MlpConfig::reference(2)
+        };
         let (weights, frequencies) = Mlp::fresh(&config, &Key::root(9), &Device::Cpu).unwrap();
         let host = |t: &Tensor| -> Vec<f64> {
             t.flatten_all().unwrap().to_dtype(DType::F64).unwrap().to_vec1().unwrap()
@@ -320,7 +339,7 @@ mod tests {
                 .map(|(i, b)| b + x.iter().enumerate().map(|(j, v)| w[i * x.len() + j] * v).sum::<f64>())
                 .collect()
         };
-        let phase = std::f64::consts::TAU * f * 0.25 * (0.5f64 / 0.8).ln();
+        let phase = std::f64::consts::TAU * f * 0.125 * ((0.5f64 / 0.8).powi(2) + 0.09).ln();
         let e: Vec<f64> = linear(&w[0], &w[1], &[phase.sin(), phase.cos()]).into_iter().map(act).collect();
         let s = (0.64f64 * 0.49 + 0.25).sqrt();
         let add = |z: Vec<f64>| -> Vec<f64> { z.iter().zip(&e).map(|(z, e)| act(z + e)).collect() };

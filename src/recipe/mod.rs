@@ -24,7 +24,7 @@ use tweedie_solvers::sde::LinearSde;
 use crate::data::Data;
 use crate::error::{Error, Result};
 use crate::metrics::Metric;
-use crate::net::MlpConfig;
+use crate::net::{MlpConfig, Prediction};
 use crate::registry::{DATA, DEFAULT, GRIDS, METHODS, METRICS, NLL, OWN, SDES, STANDARDISE};
 use crate::train::TrainConfig;
 
@@ -166,7 +166,11 @@ impl Recipe {
         let train_sde = section.has("sde").then(|| section.nested("sde", "each its own")).transpose()?;
         let train_sde = train_sde.map(|s| one(&s, |s| SDES.build(s))).transpose()?;
         let checkpoint_every = section.integer("checkpoint-every", 1000, 1..=u64::MAX)?;
-        let train = parts::train(&section)?;
+        let prediction = match &model {
+            ModelSpec::Mlp { config, .. } => config.prediction,
+            _ => Prediction::Edm,
+        };
+        let train = parts::train(&section, prediction)?;
         let section = top.section("likelihood")?;
         let asked = top.has("likelihood") || wants_nll;
         let likelihood = asked.then(|| parts::likelihood(&section)).transpose()?;
@@ -252,7 +256,8 @@ impl Recipe {
     /// If a number of the network is out of its domain.
     pub fn network(&self, dim: usize, deviation: f64) -> Result<Option<MlpConfig>> {
         let ModelSpec::Mlp { config, sigma_data } = &self.model else { return Ok(None) };
-        let config = MlpConfig { dim, sigma_data: sigma_data.unwrap_or(deviation), ..config.clone() };
+        let sigma_data = sigma_data.unwrap_or(deviation);
+        let config = MlpConfig { dim, sigma_data, finest: config.finest * sigma_data, ..config.clone() };
         Ok(Some(config.checked()?))
     }
 }

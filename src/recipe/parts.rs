@@ -12,20 +12,35 @@ use crate::net::{MlpConfig, Prediction};
 use crate::registry::{GRIDS, METHODS};
 use crate::train::{AdamConfig, TimeLaw, TrainConfig, Weighting};
 
+/// s of the default network over σ_d.
+const FINEST: f64 = 0.03;
+
 pub(super) fn model(s: &Section) -> Result<ModelSpec> {
     let kind = s.choice("name", &[("mlp", 0), ("exact", 1), ("saved", 2)], "mlp")?;
     let spec = match kind {
         0 => {
             let plain = MlpConfig::reference(2);
             let sigma_data = s.optional("sigma-data", "the data's")?;
+            let prediction = s.choice("prediction", &Prediction::NAMES, "edm")?;
+            let finest = if prediction == Prediction::Edm {
+                let finest = s.number("finest", FINEST)?;
+                if !(0.0..=1.0).contains(&finest) {
+                    return Err(s.broken("finest", finest, "lie from 0 to 1, in units of sigma-data"));
+                }
+                finest
+            } else {
+                s.excluded(&["finest"], "be left out unless prediction = \"edm\"")?;
+                0.0
+            };
             let config = MlpConfig {
                 dim: 2,
                 width: s.integer("width", plain.width as u64, 1..=16_384)? as usize,
                 depth: s.integer("depth", plain.depth as u64, 0..=256)? as usize,
                 embedding: s.integer("embedding", plain.embedding as u64, 2..=16_384)? as usize,
                 scale: s.number("fourier-scale", plain.scale)?,
-                prediction: s.choice("prediction", &Prediction::NAMES, "edm")?,
+                prediction,
                 sigma_data: sigma_data.unwrap_or(1.0),
+                finest,
             };
             ModelSpec::Mlp { config: config.checked().map_err(|e| s.wrap(e))?, sigma_data }
         }
@@ -42,9 +57,16 @@ pub(super) fn model(s: &Section) -> Result<ModelSpec> {
     Ok(spec)
 }
 
-pub(super) fn train(s: &Section) -> Result<TrainConfig> {
+/// `[train]` for a network whose output is read so.
+pub(super) fn train(s: &Section, prediction: Prediction) -> Result<TrainConfig> {
     let adam = AdamConfig::default();
-    let times = s.choice("times", &[("uniform", 0), ("log-normal", 1), ("importance", 2)], "uniform")?;
+    // Where the network is asked is where it is trained: its own levels, under every SDE. The likelihood weighting grows without bound
+    // towards the data, so that its times must be drawn in proportion.
+    let plain = if prediction == Prediction::Edm { "edm" } else { "noise" };
+    let weighting = s.choice("weighting", &Weighting::NAMES, plain)?;
+    let law = if weighting == Weighting::Likelihood { "importance" } else { "level" };
+    let times =
+        s.choice("times", &[("uniform", 0), ("log-normal", 1), ("importance", 2), ("level", 3)], law)?;
     if times != 1 {
         s.excluded(&["times-mean", "times-deviation"], "be left out unless times = \"log-normal\"")?;
     }
@@ -70,14 +92,15 @@ pub(super) fn train(s: &Section) -> Result<TrainConfig> {
         warmup: s.integer("warmup", 100, 0..=u64::MAX)?,
         cosine: s.choice("schedule", &[("cosine", true), ("constant", false)], "cosine")?,
         ema: unit("ema", 0.999)?,
-        weighting: s.choice("weighting", &Weighting::NAMES, "noise")?,
+        weighting,
         times: match times {
             0 => TimeLaw::Uniform,
             1 => TimeLaw::LogNormal {
                 mean: s.number("times-mean", -1.2)?,
                 deviation: above("times-deviation", 1.2)?,
             },
-            _ => TimeLaw::Importance,
+            2 => TimeLaw::Importance,
+            _ => TimeLaw::Level,
         },
         adam: AdamConfig {
             beta1: unit("beta1", adam.beta1)?,

@@ -18,8 +18,8 @@ pub use figures::{Shown, figures};
 pub use manifest::Manifest;
 pub use progress::Progress;
 pub use ranking::rankings;
-pub use table::tables;
 pub(crate) use table::{fresh, right};
+pub use table::{networks, tables};
 
 use crate::error::{Error, Result};
 use crate::files::replace;

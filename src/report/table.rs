@@ -9,7 +9,7 @@ use crate::data::Data;
 use crate::recipe::{Named, Recipe};
 use crate::registry::NLL;
 use crate::run::record::DATA;
-use crate::run::{AGAIN, MEMORISATION, SOLVER_ERROR, SOLVER_ERROR_LARGEST, Summary};
+use crate::run::{AGAIN, Level, MEMORISATION, SOLVER_ERROR, SOLVER_ERROR_LARGEST, Summary, worst};
 
 /// The tables, as text: the first metric's for each data set and SDE, then likelihoods. `·` marks means that are not above the upper
 /// end of the floor's own interval: more samples, not more steps, would tell those apart.
@@ -25,7 +25,6 @@ pub fn tables(recipe: &Recipe, summary: &[Summary]) -> String {
             }
         }
         out += &likelihood(summary, data);
-        out += &excess(summary, &data.label);
         out += &memorisation(summary, &data.label);
     }
     out
@@ -121,13 +120,32 @@ fn spread(mean: f64, half: Option<f64>) -> String {
     format!("{mean:.digits$}{half}")
 }
 
-fn excess(summary: &[Summary], data: &str) -> String {
-    let rows = summary.iter().filter(|r| r.data == data && r.metric == "excess-loss");
-    let parts: Vec<String> = rows.map(|r| format!("{} {:.2} %", r.sde, 100.0 * r.mean)).collect();
-    if parts.is_empty() {
+/// How far networks are from exact scores, of a network that says 0: the mean over the levels that samplers and likelihoods use, and the
+/// worst of them. Empty where no exact score is known.
+pub fn networks(levels: &[Level]) -> String {
+    let rows = worst(levels);
+    if rows.is_empty() {
         return String::new();
     }
-    format!("excess denoising loss on {data}, of the zero network's: {}\n\n", parts.join(", "))
+    let mut table = fresh();
+    table.set_header(["network", "mean", "worst", "at t", "σ/α there", "asked by"]);
+    let short = |x: f64| if (1e-3..1e4).contains(&x) { format!("{x:.3}") } else { format!("{x:.1e}") };
+    for w in &rows {
+        let l = &w.level;
+        table.add_row([
+            format!("{}, {}", w.data, w.sde),
+            short(w.mean),
+            short(l.ratio()),
+            format!("{:.1e}", l.t),
+            format!("{:.1e}", l.sigma / l.alpha),
+            if l.sampled { "samplers, likelihoods" } else { "likelihoods" }.to_owned(),
+        ]);
+    }
+    right(&mut table);
+    format!(
+        "squared error of the networks' scores at the noise levels that samplers and likelihoods use,\nof that of a network that says 0 \
+         (0 is exact, 1 is nothing learned)\n{table}\n\n"
+    )
 }
 
 /// The largest figure under each SDE: one method's samples may be too rough to be copies.

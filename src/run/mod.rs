@@ -32,9 +32,9 @@ use crate::report::{self, Progress};
 pub use decompose::{PARTS, SLOPE, WHOLE};
 pub use density::{Densities, densities};
 pub use draw::{Drawn, PIECE, Target, draw};
-pub use excess::Level;
+pub use excess::{Level, Worst, worst};
 pub use memorisation::MEMORISATION;
-pub use models::{INTERRUPTED, Model, TRAINING, train_all};
+pub use models::{EXACT, INTERRUPTED, Model, TRAINING, train_all};
 pub use names::{file_name, make_dir, model_dir};
 pub use outliers::{FARTHEST, OUTLIERS, WITHOUT};
 pub use paired::{Paired, paired};
@@ -69,6 +69,8 @@ pub struct Outcome {
     pub paired: Vec<Paired>,
     /// Methods at every budget of evaluations.
     pub ranking: Vec<Ranked>,
+    /// How far networks are from exact scores, level by level.
+    pub levels: Vec<Level>,
     /// A remark for each sampling run that diverged.
     pub diverged: Vec<String>,
     /// A remark for each sampling run with finite samples far from the data.
@@ -272,8 +274,9 @@ pub fn run(recipe: &Recipe, place: &Place<'_>, warn: &dyn Fn(&str)) -> Result<Ou
     report::write_timings(place.out, timings)?;
     let mut seen = lore::indistinct(recipe, &summary);
     seen.extend(lore::remembered(recipe, &records));
+    seen.extend(excess::worse_than_none(&levels));
     seen.iter().for_each(|text| warn(text));
     let notes = diverged.iter().chain(&outliers).cloned().collect();
     manifest.finish(place.out, (seen, notes), [trained, sampled, start.elapsed()])?;
-    Ok(Outcome { records, summary, paired, ranking, diverged, outliers, runs: jobs.len() })
+    Ok(Outcome { records, summary, paired, ranking, levels, diverged, outliers, runs: jobs.len() })
 }

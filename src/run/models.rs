@@ -50,7 +50,7 @@ impl std::fmt::Debug for Model {
 }
 
 /// The label of the closed form.
-pub(super) const EXACT: &str = "exact";
+pub const EXACT: &str = "exact";
 
 /// Set by Ctrl-C: training stops after the update that it is at, and writes its checkpoint.
 pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);

@@ -5,6 +5,8 @@ use tweedie_solvers::Key;
 use tweedie_solvers::kernel::{Kernel, Target};
 use tweedie_solvers::sde::{LinearSde, Span};
 
+use crate::net::MlpConfig;
+
 /// w on |ε_θ − ε|², the squared error of the noise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -39,20 +41,33 @@ pub enum TimeLaw {
     /// Density ∝ g²/σ², for the likelihood weighting (Song, Durkan, Murray & Ermon 2021, §5.1). As d ln(α/σ)/dt = −g²/2σ² for every
     /// linear SDE, that is ln(α/σ) uniform.
     Importance,
+    /// The noise level as a network is told it, ln √(σ²/α² + s²), logistic about ln σ_d − 1.5 with scale 1 and cut to the span: like EDM's
+    /// law, densest where samples take shape, but relative to the data, heavier towards both ends, and never far below s, the finest
+    /// structure that the network resolves. Every level has the weight that the weighting gives it.
+    Level,
 }
+
+/// How far, in ln σ, the middle of [`TimeLaw::Level`] lies below the data's deviation.
+const MIDDLE: f64 = 1.5;
 
 /// `count` times for step `step`: the i-th quantile is (u + i)/count mod 1 with one uniform u, and the factor by which the loss of
 /// each is divided: under `Importance` that makes its expectation the uniform one; `LogNormal` is a weighting of its own, with factor 1.
 pub fn draw_times(
     law: TimeLaw,
     sde: &dyn LinearSde,
-    span: Span,
+    (span, net): (Span, &MlpConfig),
     key: &Key,
     step: u64,
     count: usize,
 ) -> Vec<(f64, f64)> {
     let offset = key.uniforms(step, 0, 1)[0];
     let (first, last) = (sde.kernel(span.start).log_snr(), sde.kernel(span.end).log_snr());
+    let (finest, middle) = (net.finest, net.sigma_data.ln() - MIDDLE);
+    // The logistic law below the ends of the span.
+    let below = [span.start, span.end].map(|t| {
+        let level = sde.kernel(t).ratio().hypot(finest).ln();
+        1.0 / (1.0 + (middle - level).exp())
+    });
     let one = |i: usize| {
         let u = (offset + i as f64) / count as f64;
         match law {
@@ -60,6 +75,14 @@ pub fn draw_times(
             TimeLaw::LogNormal { mean, deviation } => {
                 let level = mean + deviation * normal_quantile(u);
                 (sde.time_at((-level).clamp(last, first)).clamp(span.start, span.end), 1.0)
+            }
+            TimeLaw::Level => {
+                let within = below[0] + u * (below[1] - below[0]);
+                // √(e^(2l) − s²) without cancellation near the lower end.
+                let level = middle + (within / (1.0 - within)).ln();
+                let ratio = level.exp() * (-(2.0 * (finest.ln() - level)).exp_m1()).sqrt();
+                let level = (-ratio.ln()).clamp(last, first);
+                (sde.time_at(level).clamp(span.start, span.end), 1.0)
             }
             TimeLaw::Importance => {
                 let t = sde.time_at(last + u * (first - last)).clamp(span.start, span.end);
@@ -78,7 +101,7 @@ pub fn weight(weighting: Weighting, sde: &dyn LinearSde, t: f64, at: Kernel, sig
         Weighting::Noise => 1.0,
         Weighting::Likelihood => (sde.diffusion(t) / at.sigma).powi(2),
         Weighting::Edm => {
-            let (_, c) = at.read(at.row(Target::Edm { sigma_data }), at.row(Target::Noise));
+            let (_, c) = at.read(at.row(Target::Edm { sigma_data, finest: 0.0 }), at.row(Target::Noise));
             1.0 / (c * c)
         }
     }
@@ -126,7 +149,9 @@ mod tests {
         ];
         for (sde, total) in sdes {
             let span = sde.span(Use::Training);
-            for (t, density) in draw_times(TimeLaw::Importance, &*sde, span, &Key::root(1), 0, 64) {
+            for (t, density) in
+                draw_times(TimeLaw::Importance, &*sde, (span, &net(0.0)), &Key::root(1), 0, 64)
+            {
                 let w = weight(Weighting::Likelihood, &*sde, t, sde.kernel(t), 1.0);
                 let integral = w / density * (span.end - span.start);
                 assert!((integral / total - 1.0).abs() < 1e-9, "{sde:?} {t} {integral}");
@@ -138,19 +163,46 @@ mod tests {
     fn times_are_stratified_and_lie_in_the_span() {
         let (vp, key) = (Vp::default(), Key::root(2));
         let span = vp.span(Use::Training);
-        let uniform = draw_times(TimeLaw::Uniform, &vp, span, &key, 5, 10);
+        let uniform = draw_times(TimeLaw::Uniform, &vp, (span, &net(0.0)), &key, 5, 10);
         for (i, (t, density)) in uniform.iter().enumerate() {
             let u = (t - span.start) / (span.end - span.start) * 10.0;
             assert!(u >= i as f64 && u < i as f64 + 1.0 && *density == 1.0);
         }
         let law = TimeLaw::LogNormal { mean: -1.2, deviation: 1.2 };
-        let levels: Vec<f64> = draw_times(law, &vp, span, &key, 5, 2_000)
+        let levels: Vec<f64> = draw_times(law, &vp, (span, &net(0.0)), &key, 5, 2_000)
             .iter()
             .map(|(t, _)| -vp.kernel(*t).log_snr())
             .collect();
         let mean = levels.iter().sum::<f64>() / 2_000.0;
         let spread = (levels.iter().map(|l| (l - mean).powi(2)).sum::<f64>() / 2_000.0).sqrt();
         assert!((mean + 1.2).abs() < 5e-3 && (spread - 1.2).abs() < 1e-2, "{mean} {spread}");
+    }
+
+    fn net(finest: f64) -> MlpConfig {
+        MlpConfig { finest, sigma_data: 0.5, ..MlpConfig::reference(2) }
+    }
+
+    /// The share below a level is that of the logistic law about ln 0.5 − 1.5, between its shares below the ends; by hand, half of all
+    /// lie below σ/α = 0.5 e^(−1.5) = 0.1116 where the span is wide on both sides.
+    #[test]
+    fn levels_are_logistic_about_the_data() {
+        let (sub_vp, key) = (SubVp::default(), Key::root(2));
+        let span = sub_vp.span(Use::Training);
+        for finest in [0.0, 0.015] {
+            let share = |level: f64| 1.0 / (1.0 + (0.5f64.ln() - 1.5 - level).exp());
+            let level = |t: f64| sub_vp.kernel(t).ratio().hypot(finest).ln();
+            let (low, high) = (share(level(span.start)), share(level(span.end)));
+            let drawn = draw_times(TimeLaw::Level, &sub_vp, (span, &net(finest)), &key, 3, 1000);
+            for (i, (t, density)) in drawn.iter().enumerate() {
+                let u = (share(level(*t)) - low) / (high - low) * 1000.0;
+                assert!(u > i as f64 - 1e-4 && u < i as f64 + 1.0 + 1e-4, "{finest} {i} {t} {u}");
+                assert!(*density == 1.0 && (span.start..=span.end).contains(t));
+            }
+            if finest == 0.0 {
+                let half = sub_vp.kernel(drawn[500].0).ratio();
+                assert!((half / 0.1116 - 1.0).abs() < 0.01, "{half}");
+            }
+        }
     }
 
     /// EDM's λ(σ) c_out² = 1 at α = 1, with λ(σ) = (σ² + σ_d²)/(σ σ_d)² on the denoiser's error, which is σ² times the noise's.

@@ -2,7 +2,7 @@
 //!
 //! L = E_t E_{x₀, ε}  w(t) |ε_θ(α x₀ + σ ε) − ε|² / d,
 //!
-//! on a loss that is linear in the network's raw output: with ε = c_x x + c_r raw, the difference is c_r (raw_θ − raw*), so one
+//! divided by the mean of w(t) c_r(t)², on a loss that is linear in the network's raw output: with ε = c_x x + c_r raw, the difference is c_r (raw_θ − raw*), so one
 //! formula serves every prediction type.
 
 mod adam;

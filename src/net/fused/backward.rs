@@ -56,7 +56,7 @@ impl WithSimd for Descent<'_> {
         let count = at.len();
         let rows = whole::<S>(count);
 
-        let features = features(s, net, &levels(at));
+        let features = features(s, net, &levels(&net.shape.config, at));
         let mut e = Scratch::new(rows * width);
         let mut e_slope = Scratch::new(rows * width);
         let embed = &shape.embed;

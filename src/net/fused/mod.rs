@@ -17,7 +17,7 @@ use tweedie_solvers::lanes::{Aligned, Scratch};
 use tweedie_solvers::model::{self, ScoreModel};
 use tweedie_solvers::{Error, Result};
 
-use super::Mlp;
+use super::{Mlp, MlpConfig};
 use backward::Descent;
 pub use backward::Goals;
 use forward::{Embedding, TILE, Tile};
@@ -98,7 +98,7 @@ impl Fused {
 
     /// e for each kernel, in whole blocks of rows.
     fn embedding(&self, at: &[Kernel]) -> Scratch {
-        self.shape.arch.dispatch(Embedding { net: self, levels: levels(at) })
+        self.shape.arch.dispatch(Embedding { net: self, levels: levels(&self.shape.config, at) })
     }
 }
 
@@ -202,9 +202,9 @@ impl<F: Fn(&mut f32, f32, &mut f32, &mut f32, &mut f32)> WithSimd for Change<'_,
     }
 }
 
-/// c = ¼ ln(σ/α).
-fn levels(at: &[Kernel]) -> Vec<f32> {
-    at.iter().map(|k| (-0.25 * k.log_snr()) as f32).collect()
+/// c at each kernel, as the network is told it.
+fn levels(config: &MlpConfig, at: &[Kernel]) -> Vec<f32> {
+    at.iter().map(|&k| config.level(k) as f32).collect()
 }
 
 impl ScoreModel for Fused {

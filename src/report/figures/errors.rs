@@ -4,28 +4,35 @@ use std::path::Path;
 
 use crate::error::Result;
 use crate::recipe::Recipe;
-use crate::report::plot::{self, PartsPanel};
+use crate::report::plot::{self, LevelSeries, PartsPanel};
 use crate::run::{Level, PARTS, SLOPE, Summary, WHOLE, file_name};
 
-/// The excess loss of each network by noise level, the mean over seeds.
+/// The excess loss of each network by noise level, the mean over seeds, and that of a network that says 0.
 pub(super) fn excess(data: &str, levels: &[Level], dir: &Path) -> Result<()> {
-    let mut series: Vec<plot::Curve> = Vec::new();
+    let mut series: Vec<LevelSeries> = Vec::new();
     for level in levels.iter().filter(|l| l.data == data) {
-        match series.iter_mut().find(|(sde, _)| *sde == level.sde) {
-            Some((_, points)) => points.push((level.log_snr, level.excess)),
-            None => series.push((level.sde.clone(), vec![(level.log_snr, level.excess)])),
+        let (excess, zero) = ((level.log_snr, level.excess), (level.log_snr, level.zero));
+        match series.iter_mut().find(|s| s.name == level.sde) {
+            Some(s) => {
+                s.points.push(excess);
+                s.bound.push(zero);
+            }
+            None => {
+                series.push(LevelSeries { name: level.sde.clone(), points: vec![excess], bound: vec![zero] })
+            }
         }
     }
     if series.is_empty() {
         return Ok(());
     }
-    for (_, points) in &mut series {
+    for points in series.iter_mut().flat_map(|s| [&mut s.points, &mut s.bound]) {
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
         *points = points.chunk_by(|a, b| a.0 == b.0).map(mean).collect();
     }
     let stem = dir.join(file_name(&format!("excess-{data}")));
     let title = format!("Excess denoising loss by noise level, {data}");
-    Ok(plot::levels(&stem, &title, "σ² E|s − s*|² per dimension", &series)?)
+    let note = "dashed: a network that says 0; above it, a network is worse than none";
+    Ok(plot::levels(&stem, &title, ("σ² E|s − s*|² per dimension", note), &series)?)
 }
 
 fn mean(points: &[(f64, f64)]) -> (f64, f64) {

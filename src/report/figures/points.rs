@@ -7,7 +7,7 @@ use tweedie_solvers::dynamics::Problem;
 use tweedie_solvers::integrate::Sampler;
 use tweedie_solvers::likelihood::{Divergence, Flow};
 use tweedie_solvers::method::{EulerMaruyama, Flow as OdeFlow, Method, RungeKutta};
-use tweedie_solvers::model::tensor;
+use tweedie_solvers::model::{ScoreModel, tensor};
 use tweedie_solvers::noise;
 use tweedie_solvers::observe::Trajectory;
 use tweedie_solvers::sde::Use;
@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::points::Points;
 use crate::recipe::Recipe;
 use crate::report::plot::{self, Field, SamplePanel, SampleRow, TrajectoryPanel};
-use crate::run::{Model, Place, densities};
+use crate::run::{EXACT, Model, Place, densities};
 
 /// Cells along each side of a log-density map.
 const CELLS: usize = 72;
@@ -84,6 +84,17 @@ pub(super) fn samples(
     Ok(plot::samples(stem, &title, &pairs(&reference), &heads, &rows)?)
 }
 
+/// The root of the mean variance of the coordinates.
+fn spread(points: &Points) -> f64 {
+    let (n, d) = (points.len() as f64, points.dim());
+    let mean = |j: usize| points.rows().map(|p| p[j]).sum::<f64>() / n;
+    let variance = |j: usize| {
+        let m = mean(j);
+        points.rows().map(|p| (p[j] - m).powi(2)).sum::<f64>() / n
+    };
+    ((0..d).map(variance).sum::<f64>() / d as f64).sqrt()
+}
+
 /// The range of a coordinate of points, with a margin.
 fn range(points: &Points, axis: usize) -> (f64, f64) {
     let values = points.rows().map(|r| r[axis]);
@@ -92,7 +103,12 @@ fn range(points: &Points, axis: usize) -> (f64, f64) {
     (low - margin, high + margin)
 }
 
-/// The model's log-density at ε of the likelihood, by RK4 in 40 steps of log-SNR, and its score where samplers stop.
+/// The noise level σ/α at which scores are drawn, of the data's deviation: the field is smooth on the scale of the arrows, and the
+/// network has learned it; or the samplers' ε, if that is noisier.
+const SCORE_LEVEL: f64 = 0.1;
+
+/// The model's log-density at ε of the likelihood, by RK4 in 40 steps of log-SNR, and its score at one noise level, with the
+/// exact one beside it where that is known.
 pub(super) fn density(
     recipe: &Recipe,
     d: usize,
@@ -119,15 +135,39 @@ pub(super) fn density(
     let tails = Points::new(2, arrows.collect());
     let inner = standardise.map_or_else(|| tails.clone(), |m| m.apply(&tails));
     let like = Tensor::zeros((1, 1), DType::F64, place.device)?;
-    let at = sde.it.span(Use::Sampling).start;
+    let span = sde.it.span(Use::Sampling);
+    let wide = SCORE_LEVEL * spread(&standardise.map_or_else(|| points.clone(), |m| m.apply(&points)));
+    let at = sde.it.time_at(-wide.ln()).clamp(span.start, span.end);
     let inner = tensor(inner.values().to_vec(), (side * side, 2), &like)?;
-    let score: Vec<Vec<f64>> = problem.predict(&inner, &[at])?.score()?.to_vec2()?;
     // The score of the user's coordinates: each component is divided by the deviation of its axis.
     let by = standardise.map_or_else(|| vec![1.0, 1.0], |m| m.deviation.clone());
-    let arrows: Vec<(f64, f64, f64, f64)> =
-        tails.rows().zip(&score).map(|(p, v)| (p[0], p[1], v[0] / by[0], v[1] / by[1])).collect();
-    let field =
-        Field { log_density: &found.log_p, nx: CELLS, ny: CELLS, x_range: x, y_range: y, arrows: &arrows };
+    let arrows = |model: &dyn ScoreModel| -> Result<Vec<(f64, f64, f64, f64)>> {
+        let problem = Problem { sde: &*sde.it, model };
+        let score: Vec<Vec<f64>> = problem.predict(&inner, &[at])?.score()?.to_vec2()?;
+        let one = |(p, v): (&[f64], &Vec<f64>)| (p[0], p[1], v[0] / by[0], v[1] / by[1]);
+        Ok(tails.rows().zip(&score).map(one).collect())
+    };
+    let learned = model.label != EXACT;
+    let law = (learned && standardise.is_none() && data.it.continuous()).then(|| data.it.exact().ok());
+    let exact = law.flatten().map_or_else(|| Ok(vec![]), |law| arrows(&*law))?;
+    let mine = arrows(&*model.score)?;
+    let level = sde.it.kernel(at).ratio();
+    let whose = match (learned, exact.is_empty()) {
+        (false, _) => "white: exact score",
+        (true, true) => "white: the network's score",
+        (true, false) => "white: the network's score, orange: exact",
+    };
+    let note = format!("{whose}, at t = {at:.2e}, σ/α = {level:.2e}");
+    let field = Field {
+        log_density: &found.log_p,
+        nx: CELLS,
+        ny: CELLS,
+        x_range: x,
+        y_range: y,
+        arrows: &mine,
+        exact: &exact,
+        note: &note,
+    };
     let title = format!("Log-density and score, {} under {}", data.label, sde.label);
     Ok(plot::density(stem, &title, &field)?)
 }

@@ -25,6 +25,8 @@ const VIRIDIS: [Rgb; 9] = [
     (170, 220, 50),
     (253, 231, 37),
 ];
+/// What arrows should be.
+const ORANGE: Rgb = (255, 140, 0);
 /// Cells without a finite value and above minus infinity.
 const UNKNOWN: Rgb = (200, 200, 200);
 
@@ -42,7 +44,11 @@ pub struct Field<'a> {
     /// Where the grid begins and ends along y.
     pub y_range: (f64, f64),
     /// The score: place and direction, as x, y, u and v.
-    pub arrows: &'a [(f64, f64, f64, f64)],
+    pub arrows: &'a [Arrow],
+    /// What the score should be, at the same places; empty where it is not known.
+    pub exact: &'a [Arrow],
+    /// What the arrows are, below the picture.
+    pub note: &'a str,
 }
 
 /// Draws a log-density, clipped 12 nats below its largest value, and the score field.
@@ -70,16 +76,21 @@ pub fn density(stem: &Path, title: &str, field: &Field<'_>) -> Result<(), PlotEr
     let width = bar_left + (14.0 + label_room(&colours, 6, TICK_SIZE)).max(text::width(NAME, LABEL)) + 8.0;
     let title = title_lines(title, width);
     let top = 12.0 + title.len() as f64 * line_height(TITLE_SIZE) + 8.0 + line_height(LABEL);
-    let mut canvas = Canvas::new(width, top + tall + 30.0);
+    let below = line_height(LABEL) + 4.0;
+    let mut canvas = Canvas::new(width, top + tall + 30.0 + below);
     canvas.paragraph([width / 2.0, 12.0 + f64::from(TITLE_SIZE)], &title, TITLE_SIZE, Align::Middle);
 
     let frame = Frame { left, top, width: wide, height: tall, x, y };
     canvas.clip([left, top], wide, tall);
     draw_cells(&mut canvas, &frame, field, &colours);
-    draw_arrows(&mut canvas, &frame, field.arrows);
+    // What lies below is seen where the two differ.
+    let reference = longest([field.arrows, field.exact].concat());
+    draw_arrows(&mut canvas, &frame, field.exact, (reference, ORANGE, 2.0));
+    draw_arrows(&mut canvas, &frame, field.arrows, (reference, WHITE, 1.0));
     canvas.unclip();
     frame.axes(&mut canvas, [6, 6], TICK_SIZE, [true, true]);
     draw_bar(&mut canvas, [bar_left, top], tall, &colours, least < most - DEPTH);
+    canvas.text([left + wide / 2.0, top + tall + 30.0 + 8.0], field.note, LABEL, Align::Middle, INK);
     canvas.save(stem)
 }
 
@@ -125,13 +136,29 @@ fn draw_cells(canvas: &mut Canvas, frame: &Frame, field: &Field<'_>, colours: &S
     }
 }
 
-fn draw_arrows(canvas: &mut Canvas, frame: &Frame, arrows: &[(f64, f64, f64, f64)]) {
+/// A place and a direction, as x, y, u and v.
+pub type Arrow = (f64, f64, f64, f64);
+
+/// The length of the arrows at the nine tenths, which are drawn as long as the room for one arrow is wide.
+fn longest(arrows: Vec<Arrow>) -> f64 {
+    let lengths = arrows.into_iter().map(|(_, _, u, v)| u.hypot(v)).filter(|l| l.is_finite());
+    let mut lengths: Vec<f64> = lengths.collect();
+    lengths.sort_by(f64::total_cmp);
+    lengths.get(lengths.len() * 9 / 10).copied().unwrap_or(0.0)
+}
+
+/// Arrows in a colour, their shafts this wide.
+fn draw_arrows(
+    canvas: &mut Canvas,
+    frame: &Frame,
+    arrows: &[Arrow],
+    (reference, colour, wide): (f64, Rgb, f64),
+) {
     let arrows: Vec<_> =
         arrows.iter().filter(|(x, y, u, v)| [x, y, u, v].iter().all(|v| v.is_finite())).collect();
-    let mut lengths: Vec<f64> = arrows.iter().map(|(_, _, u, v)| u.hypot(*v)).collect();
-    lengths.sort_by(f64::total_cmp);
-    // The arrows at the nine tenths are as long as the room for one arrow is wide.
-    let Some(reference) = lengths.get(lengths.len() * 9 / 10).copied().filter(|v| *v > 0.0) else { return };
+    if arrows.is_empty() || reference <= 0.0 {
+        return;
+    }
     let room = (frame.width * frame.height / arrows.len() as f64).sqrt().min(40.0) * 0.8;
     for (x, y, u, v) in arrows {
         let strength = u.hypot(*v);
@@ -146,7 +173,7 @@ fn draw_arrows(canvas: &mut Canvas, frame: &Frame, arrows: &[(f64, f64, f64, f64
         };
         let (tail, tip, head) = (-length / 2.0, length / 2.0, (length * 0.38).min(6.0));
         let shaft = [along(tail, 0.0), along(tip - head * 0.9, 0.0)];
-        canvas.line(&shaft, Pen { alpha: 0.75, ..Pen::new(INK, 2.6) });
+        canvas.line(&shaft, Pen { alpha: 0.75, ..Pen::new(INK, wide + 1.6) });
         let point = |grow: f64| {
             [
                 along(tip + grow * 1.6, 0.0),
@@ -155,8 +182,8 @@ fn draw_arrows(canvas: &mut Canvas, frame: &Frame, arrows: &[(f64, f64, f64, f64
             ]
         };
         canvas.polygon(&point(0.8), INK, 0.75);
-        canvas.line(&shaft, Pen::new(WHITE, 1.0));
-        canvas.polygon(&point(0.0), WHITE, 1.0);
+        canvas.line(&shaft, Pen::new(colour, wide));
+        canvas.polygon(&point(0.0), colour, 1.0);
     }
 }
 

@@ -20,8 +20,8 @@ mod trajectories;
 use std::path::PathBuf;
 
 pub use curve::{Curve, curve};
-pub use density::{Field, density};
-pub use levels::levels;
+pub use density::{Arrow, Field, density};
+pub use levels::{LevelSeries, levels};
 pub use parts::{PartsPanel, parts};
 pub use quality::{Floor, Quality, QualityPanel, QualitySeries, quality};
 pub use samples::{SamplePanel, SampleRow, samples};

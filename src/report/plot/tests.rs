@@ -150,15 +150,24 @@ fn other_figures_survive_bad_values() {
     folder.check();
 
     let bad = BAD.map(|v| (v, v));
+    let line = |name: &str, points: &[(f64, f64)], bound: &[(f64, f64)]| LevelSeries {
+        name: name.to_owned(),
+        points: points.to_vec(),
+        bound: bound.to_vec(),
+    };
     levels(
         &folder.stem(),
         "t",
-        "y",
-        &[("a".to_owned(), vec![(0.0, 1.0), (1.0, 0.1)]), ("b".to_owned(), bad.to_vec())],
+        ("y", "dashed: nothing"),
+        &[
+            line("a", &[(0.0, 1.0), (1.0, 0.1)], &[(0.0, 2.0), (1.0, 1.0)]),
+            line("b", &bad, &[]),
+            line("c", &[], &bad),
+        ],
     )
     .unwrap();
-    folder.check();
-    levels(&folder.stem(), "t", "y", &[]).unwrap();
+    assert!(folder.check().contains("dashed: nothing"));
+    levels(&folder.stem(), "t", ("y", ""), &[]).unwrap();
     folder.check();
 
     let points = vec![
@@ -187,10 +196,12 @@ fn other_figures_survive_bad_values() {
         x_range: (0.0, 3.0),
         y_range: (0.0, 1.0),
         arrows: &arrows,
+        exact: &arrows[..2],
+        note: "at t = 0.1",
     };
     density(&folder.stem(), "t", &field).unwrap();
     let svg = folder.check();
-    assert!(svg.contains("log p (nats)") && svg.contains("clipped below"));
+    assert!(svg.contains("log p (nats)") && svg.contains("clipped below") && svg.contains("at t = 0.1"));
     field.nx = 4;
     assert!(matches!(density(&folder.stem(), "t", &field), Err(PlotError::Grid { nx: 4, ny: 2, len: 6 })));
 }

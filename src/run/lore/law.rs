@@ -103,6 +103,17 @@ impl Law {
         named.into_iter().filter_map(|(law, what)| Some((law?, what))).collect()
     }
 
+    /// d.
+    pub(super) fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// The root of the mean variance of the coordinates.
+    pub(super) fn deviation(&self) -> f64 {
+        let d = self.dim;
+        ((0..d).map(|i| self.cov[i * d + i]).sum::<f64>() / d as f64).sqrt()
+    }
+
     /// KL(N(α m, α² C + σ² I) ‖ N(0, σ² I)) = ½ [r (tr C + |m|²) − ln det(I + r C)] in nats, with r = (α/σ)². The prior's logarithm is
     /// quadratic, so KL(p_t ‖ prior) is this plus the divergence of p_t from the normal of its own moments: it is a lower bound, and
     /// tight where p_t is nearly normal.

@@ -8,6 +8,7 @@ mod held_out;
 mod law;
 mod numbers;
 mod remembered;
+mod training;
 
 use candle_core::DType;
 use rayon::prelude::*;
@@ -23,6 +24,7 @@ use crate::recipe::{ModelSpec, Named, Recipe, Section, coordinates};
 use crate::registry::SDES;
 use crate::train::Checkpoint;
 use growth::{Growth, growth};
+use training::unseen;
 
 pub use columns::unbounded;
 pub use domain::{Domain, strangers};
@@ -146,6 +148,13 @@ fn about(recipe: &Recipe, sampled: bool) -> crate::Result<Vec<String>> {
             let also = recipe.likelihood.is_some().then_some(Use::Likelihood);
             let spans = [Some(Use::Sampling), also].into_iter().flatten().map(|of| sde.it.span(of));
             out.extend(domain.left(sde, &spans.collect::<Vec<_>>())?);
+        }
+        let under = recipe.train_sde.as_ref().unwrap_or(sde);
+        for (label, law) in &laws {
+            if let Some(net) = recipe.network(law.dim(), law.deviation())? {
+                let said = unseen(recipe.train.times, &*under.it, &net);
+                out.extend(said.map(|what| format!("{label}, {}: {what}", under.label)));
+            }
         }
         let pairs = if sampled { recipe.pairs_under(i) } else { vec![] };
         let steps = |method: &dyn Method, grid: &dyn Spacing| recipe.steps_of(method, grid);
@@ -376,7 +385,7 @@ fn listed(words: &[String]) -> String {
 }
 
 /// Three significant digits: 0.0105, 6.18, 1e38.
-fn short(x: f64) -> String {
+pub(super) fn short(x: f64) -> String {
     let powers = format!("{x:.2e}");
     let rounded: f64 = powers.parse().unwrap_or(x);
     if rounded == 0.0 || (1e-4..1e6).contains(&rounded.abs()) {

@@ -2,13 +2,16 @@
 
 use tweedie_solvers::Key;
 use tweedie_solvers::exact::Mixture;
+use tweedie_solvers::sde::{Edm, SubVp, Ve, Vp};
 
 use super::*;
 use crate::data::{Data, Empirical, GaussianMixture, Standardise, TwoMoons};
+use crate::net::MlpConfig;
 use crate::points::Points;
 use crate::recipe::one;
 use crate::registry::{GRIDS, METHODS, Shelf};
 use crate::run::record::{Label, summarise};
+use crate::train::TimeLaw;
 
 fn named<T: ?Sized>(shelf: &Shelf<T>, text: &str) -> Named<T> {
     one(&Section::new("t", "t", text.parse().unwrap()), |section| shelf.build(section)).unwrap()
@@ -248,3 +251,24 @@ fn probes_in_few_dimensions() {
     assert!(told(8, 8).is_some() && told(1, 1).unwrap().contains("1 probe in 1 dimension:"));
     assert!(told(8, 9).is_none() && few_dimensions(Divergence::Exact, 2).is_none());
 }
+
+/// Uniform times of EDM, where σ = t, give the octave from s = 0.03 the share 0.03/79.998 = 0.0375 %.
+#[test]
+fn laws_of_times_that_miss_where_samples_take_shape() {
+    let edm = Edm::default();
+    let net = MlpConfig { finest: 0.03, ..MlpConfig::reference(2) };
+    let said = unseen(TimeLaw::Uniform, &edm, &net).unwrap();
+    assert!(said.contains("draws 0.037 %") || said.contains("draws 0.038 %"), "{said}");
+    assert!(said.contains("from 0.03 to 0.06") && said.contains("set times = \"level\""), "{said}");
+    let paper = TimeLaw::LogNormal { mean: -1.2, deviation: 1.2 };
+    let fine: [(TimeLaw, Box<dyn LinearSde>); 6] = [
+        (TimeLaw::Level, Box::new(Edm::default())),
+        (paper, Box::new(Edm::default())),
+        (TimeLaw::Uniform, Box::new(Vp::default())),
+        (TimeLaw::Uniform, Box::new(SubVp::default())),
+        (TimeLaw::Uniform, Box::new(Ve::default())),
+        (TimeLaw::Importance, Box::new(Ve::default())),
+    ];
+    for (law, sde) in fine {
+        assert_eq!(unseen(law, &*sde, &net), None, "{law:?} {sde:?}");
+    }

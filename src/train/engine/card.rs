@@ -15,7 +15,7 @@ pub(super) fn rows(net: &MlpConfig, goals: &Goals) -> Vec<f32> {
     for (((x, goal), scale), k) in told {
         list.extend(x);
         list.extend(goal);
-        list.extend([*scale, (-0.25 * k.log_snr()) as f32, (1.0 / k.deviation(net.sigma_data)) as f32]);
+        list.extend([*scale, net.level(*k) as f32, (1.0 / k.deviation(net.sigma_data)) as f32]);
     }
     list
 }
