@@ -15,6 +15,7 @@ mod flow_reference;
 mod langevin;
 mod layering;
 mod mistakes;
+mod networks;
 mod own_data;
 mod parity;
 mod recipes;
