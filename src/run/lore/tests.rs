@@ -272,3 +272,4 @@ fn laws_of_times_that_miss_where_samples_take_shape() {
     for (law, sde) in fine {
         assert_eq!(unseen(law, &*sde, &net), None, "{law:?} {sde:?}");
     }
+}
