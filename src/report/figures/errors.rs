@@ -18,7 +18,8 @@ pub(super) fn excess(data: &str, levels: &[Level], dir: &Path) -> Result<()> {
                 s.bound.push(zero);
             }
             None => {
-                series.push(LevelSeries { name: level.sde.clone(), points: vec![excess], bound: vec![zero] })
+                let name = level.sde.clone();
+                series.push(LevelSeries { name, points: vec![excess], bound: vec![zero] });
             }
         }
     }
