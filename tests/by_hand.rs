@@ -12,8 +12,7 @@ use tweedie_solvers::grid::{Karras, Spacing};
 use tweedie_solvers::integrate::{Finish, Sampler};
 use tweedie_solvers::method::{
     AdaptiveSde, AncestralSteps, AnnealedLangevin, Churn, DpmAdaptive, Form, InSigma, Langevin, Method,
-    Rejected, Restart, Rule,
-};
+    Rejected, Restart, Rule, UniPc};
 use tweedie_solvers::noise::{Brownian, Draw, Noise, Stream};
 use tweedie_solvers::sde::{Edm, LinearSde, Use, Vp};
 use tweedie_solvers::{Key, Result};
@@ -254,4 +253,56 @@ fn adaptive_sde_by_hand() {
     let got: Vec<f64> = end.x.flatten_all().unwrap().to_vec1().unwrap();
     assert!((got[0] - x).abs() < 1e-10, "{got:?} {x}");
     assert_eq!(end.evals[0], f64::from(2 * attempts));
+}
+
+/// SA-Solver's rule for few steps as the authors' code has it (`adams_bashforth_update_few_steps`, `adams_moulton_update_few_steps` and
+/// `sample_few_steps` in PEC mode), under EDM's: with q = 1 + τ² and M = ∫ e^(qλ) (λ − λ₀) dλ, two nodes get M + e^(qλ₁) (½ h² − (q h − 1 + e^(−qh))/q²) in
+/// the place of M; the last step has no noise and is not corrected.
+#[test]
+fn sa_solver_for_few_steps_by_hand() {
+    struct Constant(f64);
+    impl Noise for Constant {
+        fn normal(&self, _: Step, _: Draw, like: &Tensor) -> Result<Tensor> {
+            Ok((like.ones_like()? * self.0)?)
+        }
+        fn path(&self, end: f64) -> Brownian {
+            Brownian::new(&Key::root(0), 0, end)
+        }
+    }
+    let (z, tau): (f64, f64) = (0.4, 0.8);
+    let times = [10.0, 4.0, 1.5, 0.6];
+    let lambda = times.map(|t: f64| -t.ln());
+    let predict = |x: f64, t: f64| (0.25 * x + t * t) / (0.25 + t * t);
+    let mut x = 3.0;
+    let mut past = vec![predict(x, times[0])];
+    for i in 1..times.len() {
+        let last = i + 1 == times.len();
+        let tau = if last { 0.0 } else { tau };
+        let (h, q) = (lambda[i] - lambda[i - 1], 1.0 + tau * tau);
+        let (whole, rest) = ((q * lambda[i]).exp(), q * h - 1.0 + (-q * h).exp());
+        let plain = whole * (1.0 - (-q * h).exp()) / q;
+        let moment = whole * rest / (q * q) + whole * (0.5 * h * h - rest / (q * q));
+        let scale = q * times[i] * (-tau * tau * lambda[i]).exp();
+        let spread = times[i] * (1.0 - (-2.0 * tau * tau * h).exp()).sqrt();
+        let step = |gradient: f64| {
+            (-tau * tau * h).exp() * times[i] / times[i - 1] * x + scale * gradient + spread * z
+        };
+        let m = past[i - 1];
+        let slope = if i > 1 { (m - past[i - 2]) / (lambda[i - 1] - lambda[i - 2]) } else { 0.0 };
+        let guess = step(plain * m + moment * slope);
+        if last {
+            x = guess;
+        } else {
+            past.push(predict(guess, times[i]));
+            x = step(plain * m + moment * (past[i] - m) / h);
+        }
+    }
+    let method = UniPc::sa(2, 2, true, tau, (0.0, f64::INFINITY)).unwrap();
+    let (edm, model) = (Edm::default(), Mixture::gaussian(vec![1.0], 0.5).unwrap());
+    let grid = Grid::new(times.to_vec()).unwrap();
+    let problem = Problem { sde: &edm, model: &model };
+    let sampler = Sampler { problem, method: &method, grid: &grid, finish: Finish::Stop };
+    let end = sampler.run(Tensor::new(&[[3.0]], &Device::Cpu).unwrap(), &Constant(z), &mut ()).unwrap();
+    let got: Vec<f64> = end.x.flatten_all().unwrap().to_vec1().unwrap();
+    assert!((got[0] - x).abs() < 1e-10, "{got:?} {x}");
 }

@@ -11,6 +11,7 @@ use tweedie::registry::{DATA, METHODS, SDES};
 use tweedie::run::{INTERRUPTED, densities, draw};
 use tweedie::train::{Checkpoint, Trainer};
 use tweedie_solvers::Key;
+use tweedie_solvers::blocks::Blocks;
 use tweedie_solvers::dynamics::Problem;
 use tweedie_solvers::exact::{Exact, Mixture};
 use tweedie_solvers::grid::UniformLogSnr;
@@ -155,6 +156,35 @@ fn rows_are_alone_around_every_model() {
         let all = of(260);
         assert_eq!((of(1), of(30)), (all[..1].to_vec(), all[..30].to_vec()), "{kind}");
     }
+}
+
+/// Blocks are the model, whatever their height: values and derivatives, with one kernel and one for each row; and a network of candle's products
+/// has rows that are alone in them.
+#[test]
+fn blocks_are_their_model() {
+    let config = MlpConfig { width: 32, ..MlpConfig::reference(2) };
+    let (net, (_, turned)) = (fresh(&config), models().remove(1));
+    let at: Vec<Kernel> = (1..=37).map(|i| Kernel { alpha: 0.9, sigma: 0.1 * f64::from(i) }).collect();
+    let x = Tensor::from_vec(Key::root(1).normals(0, 0, 37, 2), (37, 2), &Device::Cpu).unwrap();
+    let u = [x.sin().unwrap()];
+    let numbers = |x: &Tensor| -> Vec<f64> { x.flatten_all().unwrap().to_vec1().unwrap() };
+    for own in [&at[..1], &at[..]] {
+        let (want, slopes) = turned.raw_jvp(&x, &u, own).unwrap();
+        for height in [1, 16, 50] {
+            let blocks = Blocks::new(&*turned, height).unwrap();
+            let (got, moved) = blocks.raw_jvp(&x, &u, own).unwrap();
+            assert_eq!((numbers(&got), numbers(&moved[0])), (numbers(&want), numbers(&slopes[0])));
+            assert_eq!(numbers(&blocks.raw(&x, own).unwrap()), numbers(&want));
+        }
+        let blocks = Blocks::new(&net, 16).unwrap();
+        let all = numbers(&blocks.raw(&x, own).unwrap());
+        for (row, values) in all.chunks(2).enumerate() {
+            let kernel = own[row.min(own.len() - 1)];
+            let alone = blocks.raw(&x.narrow(0, row, 1).unwrap(), &[kernel]).unwrap();
+            assert_eq!(numbers(&alone), values);
+        }
+    }
+    assert!(Blocks::new(&net, 0).is_err());
 }
 
 /// A tolerance far below what f32 holds fails on no row, asked for or not: 249 others used to be computed beside one.

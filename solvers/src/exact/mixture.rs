@@ -192,7 +192,8 @@ impl Mixture {
 
     /// Per kernel and component axis (kernels × K·D): 1/C in the eigenbasis; per kernel and component: log w_k − ½ Σ ln C.
     fn spectra(&self, at: &[Kernel]) -> (Vec<f64>, Vec<f64>) {
-        let (mut precisions, mut biases) = (Vec::new(), Vec::new());
+        let count = at.len() * self.weights.len();
+        let (mut precisions, mut biases) = (Vec::with_capacity(count * self.dim), Vec::with_capacity(count));
         for k in at {
             for (w, lambda) in self.weights.iter().zip(&self.variances) {
                 let mut bias = w.ln();

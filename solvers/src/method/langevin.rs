@@ -116,10 +116,10 @@ impl Langevin {
         if numbers > 2 {
             return Ok(());
         }
-        let over = if name == "sample" { "a sample" } else { "the batch" };
+        let what = if name == "sample" { "a sample" } else { "the batch" };
         Err(Error::Unsupported(format!(
-            "norm = \"{name}\" divides by the norm of the score, whose inverse square has no mean over the {numbers} coordinates of {over}, so \
-             that samples have no variance: 3 coordinates are the least; set norm = \"kernel\""
+            "norm = \"{name}\" divides by the norm of the score, whose inverse square has no mean where {what} has fewer than 3 coordinates, \
+             and here it has {numbers}: samples would have no variance; set norm = \"kernel\""
         )))
     }
 

@@ -98,7 +98,7 @@ impl Limits {
         let Self { most, .. } = self;
         let Tolerance { rtol, atol } = tolerance;
         Error::Solve(format!(
-            "{who} tried {most} steps without arriving at t = {to}: set rtol = {rtol} and atol = {atol} to more, or max-steps = {most}"
+            "{who} tried {most} steps without arriving at t = {to}: set rtol above {rtol:e} and atol above {atol:e}, or max-steps above {most}"
         ))
     }
 }

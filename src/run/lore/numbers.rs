@@ -74,3 +74,38 @@ fn widened(method: &dyn Method, dim: usize) -> Option<String> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn about(digits: Digits, rtol: f64, atol: f64, size: f64) -> Option<String> {
+        digits.too_fine(Some(Tolerance::new(rtol, atol).unwrap()), size)
+    }
+
+    /// 4 ε: 4.77e-7 in f32, 8.88e-16 in f64. What atol allows is not asked for, and a network is f32 in any dtype.
+    #[test]
+    fn digits_are_counted() {
+        assert_eq!(Tolerance::least(1e-3), 4e-3);
+        let exact = |dtype| Digits { dtype, network: false };
+        let (single, double) = (exact(DType::F32), exact(DType::F64));
+        let net = Digits { dtype: DType::F64, network: true };
+        let text = about(single, 1e-9, 1e-9, 1.0).unwrap();
+        assert!(text.contains("dtype = \"f64\", or rtol to 4.77e-7 or more"), "{text}");
+        let text = about(net, 1e-9, 1e-9, 1.0).unwrap();
+        assert!(text.contains("a network") && text.ends_with("set rtol to 4.77e-7 or more"), "{text}");
+        assert!(about(double, 1e-17, 1e-17, 1.0).unwrap().ends_with("set rtol to 8.88e-16 or more"));
+        for (digits, rtol, atol, size) in [
+            (double, 1e-9, 1e-9, 1.0),
+            (single, 1e-6, 1e-9, 1.0),
+            (single, 1e-5, 1e-5, 50.0),
+            (net, 1e-5, 1e-5, 1.0),
+            (single, 1e-9, 1e-6, 1.0),
+        ] {
+            assert_eq!(about(digits, rtol, atol, size), None, "{rtol} {atol} {size}");
+        }
+        // The same atol is too little where states are of the size of VE's prior.
+        assert!(about(single, 1e-9, 1e-6, 50.0).is_some());
+        assert_eq!(single.too_fine(None, 1.0), None);
+    }
+}

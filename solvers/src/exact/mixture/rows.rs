@@ -2,6 +2,8 @@
 //! its companions, on how many there are, or on whether they share its kernel; and sums and products are rounded one by one, so that every
 //! processor gives the same bits.
 
+#![expect(clippy::needless_range_loop, reason = "loops over lanes by index become vectors")]
+
 use pulp::{Simd, WithSimd};
 
 use super::Mixture;
@@ -40,15 +42,39 @@ impl Law {
     }
 }
 
+// Loops over lanes are by index, which becomes vectors; closures and iterators over arrays become functions of their own, without them.
+
 /// y + a b, rounded twice.
 #[inline(always)]
-fn add_product(y: Lane, a: Lane, b: Lane) -> Lane {
-    std::array::from_fn(|i| y[i] + a[i] * b[i])
+fn add_product(mut y: Lane, a: Lane, b: Lane) -> Lane {
+    for l in 0..LANES {
+        y[l] += a[l] * b[l];
+    }
+    y
 }
 
 #[inline(always)]
-fn product(a: Lane, b: Lane) -> Lane {
-    std::array::from_fn(|i| a[i] * b[i])
+fn product(mut a: Lane, b: Lane) -> Lane {
+    for l in 0..LANES {
+        a[l] *= b[l];
+    }
+    a
+}
+
+#[inline(always)]
+fn add(mut a: Lane, b: Lane) -> Lane {
+    for l in 0..LANES {
+        a[l] += b[l];
+    }
+    a
+}
+
+#[inline(always)]
+fn less(mut a: Lane, b: Lane) -> Lane {
+    for l in 0..LANES {
+        a[l] -= b[l];
+    }
+    a
 }
 
 /// Numbers `i`, `i + D` … of rows, in lanes; 0 where there is no row.
@@ -75,11 +101,12 @@ fn store(from: &[Lane], dim: usize, rows: &mut [f64]) {
 #[inline(always)]
 fn turn(x: &[Lane], axes: Option<&[f64]>, to: &mut [Lane]) {
     let Some(q) = axes else { return to.copy_from_slice(x) };
+    to.fill([0.0; LANES]);
+    // Sums side by side: none waits for another.
     let dim = x.len();
-    for (j, to) in to.iter_mut().enumerate() {
-        *to = [0.0; LANES];
-        for (i, &x) in x.iter().enumerate() {
-            *to = add_product(*to, x, [q[i * dim + j]; LANES]);
+    for i in 0..dim {
+        for j in 0..dim {
+            to[j] = add_product(to[j], x[i], [q[i * dim + j]; LANES]);
         }
     }
 }
@@ -87,15 +114,16 @@ fn turn(x: &[Lane], axes: Option<&[f64]>, to: &mut [Lane]) {
 /// sum += Q y.
 #[inline(always)]
 fn turn_back(y: &[Lane], axes: Option<&[f64]>, sum: &mut [Lane]) {
+    let Some(q) = axes else {
+        for (sum, y) in sum.iter_mut().zip(y) {
+            *sum = add(*sum, *y);
+        }
+        return;
+    };
     let dim = y.len();
-    for (i, sum) in sum.iter_mut().enumerate() {
-        match axes {
-            None => *sum = std::array::from_fn(|l| sum[l] + y[i][l]),
-            Some(q) => {
-                for (j, &y) in y.iter().enumerate() {
-                    *sum = add_product(*sum, y, [q[i * dim + j]; LANES]);
-                }
-            }
+    for j in 0..dim {
+        for i in 0..dim {
+            sum[i] = add_product(sum[i], y[j], [q[i * dim + j]; LANES]);
         }
     }
 }
@@ -131,20 +159,26 @@ impl WithSimd for Rows<'_> {
                 turn(&point, axes(k), pulls);
                 let mut energy = none;
                 for j in 0..dim {
-                    let y: Lane = std::array::from_fn(|l| pulls[j][l] - numbers[j][l]);
+                    let y = less(pulls[j], numbers[j]);
                     pulls[j] = product(y, numbers[dim + j]);
                     energy = add_product(energy, y, pulls[j]);
                 }
                 *logit = add_product(numbers[2 * dim], energy, [-0.5; LANES]);
-                top = std::array::from_fn(|l| top[l].max(logit[l]));
+                for l in 0..LANES {
+                    top[l] = top[l].max(logit[l]);
+                }
             }
             let mut total = none;
             for weight in &mut weights {
-                *weight = std::array::from_fn(|l| exp_f64(weight[l] - top[l]));
-                total = std::array::from_fn(|l| total[l] + weight[l]);
+                for l in 0..LANES {
+                    weight[l] = exp_f64(weight[l] - top[l]);
+                }
+                total = add(total, *weight);
             }
             for weight in &mut weights {
-                *weight = std::array::from_fn(|l| weight[l] / total[l]);
+                for l in 0..LANES {
+                    weight[l] /= total[l];
+                }
             }
             sum.fill(none);
             for (k, &weight) in weights.iter().enumerate() {
@@ -153,7 +187,9 @@ impl WithSimd for Rows<'_> {
                 }
                 turn_back(&moved, axes(k), &mut sum);
             }
-            sum.iter_mut().for_each(|sum| *sum = product(*sum, law.sigma));
+            for sum in &mut sum {
+                *sum = product(*sum, law.sigma);
+            }
             store(&sum, dim, &mut out[0][own.clone()]);
             for (u, out) in tangents.iter().zip(&mut out[1..]) {
                 load(&u[own.clone()], dim, &mut point);
@@ -163,13 +199,13 @@ impl WithSimd for Rows<'_> {
                     turn(&point, axes(k), u);
                     *slope = none;
                     for (&u, &pull) in u.iter().zip(&pulls[k * dim..]) {
-                        *slope = std::array::from_fn(|l| slope[l] - u[l] * pull[l]);
+                        *slope = less(*slope, product(u, pull));
                     }
                     mean = add_product(mean, weight, *slope);
                 }
                 sum.fill(none);
                 for (k, (&slope, &weight)) in slopes.iter().zip(&weights).enumerate() {
-                    let change: Lane = std::array::from_fn(|l| weight[l] * (slope[l] - mean[l]));
+                    let change = product(weight, less(slope, mean));
                     let (precision, u) = (&numbers(k)[dim..], &turned[k * dim..]);
                     for (j, moved) in moved.iter_mut().enumerate() {
                         let bent = product(change, pulls[k * dim + j]);
@@ -177,7 +213,9 @@ impl WithSimd for Rows<'_> {
                     }
                     turn_back(&moved, axes(k), &mut sum);
                 }
-                sum.iter_mut().for_each(|sum| *sum = product(*sum, law.sigma));
+                for sum in &mut sum {
+                    *sum = product(*sum, law.sigma);
+                }
                 store(&sum, dim, &mut out[own.clone()]);
             }
         }
