@@ -12,7 +12,8 @@ use tweedie_solvers::grid::{Karras, Spacing};
 use tweedie_solvers::integrate::{Finish, Sampler};
 use tweedie_solvers::method::{
     AdaptiveSde, AncestralSteps, AnnealedLangevin, Churn, DpmAdaptive, Form, InSigma, Langevin, Method,
-    Rejected, Restart, Rule, UniPc};
+    Rejected, Restart, Rule, UniPc,
+};
 use tweedie_solvers::noise::{Brownian, Draw, Noise, Stream};
 use tweedie_solvers::sde::{Edm, LinearSde, Use, Vp};
 use tweedie_solvers::{Key, Result};

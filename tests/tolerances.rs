@@ -95,7 +95,10 @@ fn steps_have_limits() {
     for name in ["rk45", "dpm-adaptive", "adaptive-sde", "dopri5", "dop853"] {
         let few = run(name, &[("max-steps", 2.0)]).unwrap_err().to_string();
         let who = if name.starts_with("dop") { "ode_solvers" } else { name };
-        assert!(few.contains(who) && few.contains("max-steps above 2") && few.contains("rtol above 1e-"), "{few}");
+        assert!(
+            few.contains(who) && few.contains("max-steps above 2") && few.contains("rtol above"),
+            "{few}"
+        );
         // A first step over all of the span, which nothing refuses, is the only one.
         let whole = [("first-step", 100.0), ("max-steps", 1.0), ("rtol", 1e6), ("atol", 1e6)];
         assert!(run(name, &whole).is_ok() && run(name, &whole[1..]).is_err(), "{name}");

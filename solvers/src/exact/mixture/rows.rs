@@ -2,8 +2,6 @@
 //! its companions, on how many there are, or on whether they share its kernel; and sums and products are rounded one by one, so that every
 //! processor gives the same bits.
 
-#![expect(clippy::needless_range_loop, reason = "loops over lanes by index become vectors")]
-
 use pulp::{Simd, WithSimd};
 
 use super::Mixture;
