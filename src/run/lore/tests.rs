@@ -8,8 +8,8 @@ use super::*;
 use crate::data::{Data, Empirical, GaussianMixture, Standardise, TwoMoons};
 use crate::net::MlpConfig;
 use crate::points::Points;
-use crate::recipe::one;
-use crate::registry::{GRIDS, METHODS, Shelf};
+use crate::recipe::{Section, one};
+use crate::registry::{GRIDS, METHODS, SDES, Shelf};
 use crate::run::record::{Label, summarise};
 use crate::train::TimeLaw;
 
