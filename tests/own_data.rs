@@ -319,6 +319,12 @@ fn outliers_are_named() {
     assert!(ran.values["sliced-w2"] > 100.0 && ran.values["outliers-largest-norm"] > 1e3);
     let manifest = std::fs::read_to_string(ran.bench.path("out/manifest.json")).unwrap();
     assert!(manifest.contains(&note));
+    // So does `sample`, of a target here.
+    ran.bench.write("m.toml", super::workbench::MIXTURE);
+    let arguments = ["sample", "--target", "m.toml", "--method", "langevin:step-size=20", "--steps", "5"];
+    let done = ran.bench.tweedie(&[&arguments[..], &["-n", "50", "--out", "x.npy"]].concat());
+    let printed = String::from_utf8(done.stdout).unwrap();
+    assert!(printed.contains(" of 50 samples are finite but more than 20 diameters"), "{printed}");
 }
 
 /// Labels name what differs from the defaults, and tables spell out all and mean the same when read

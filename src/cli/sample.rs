@@ -15,7 +15,7 @@ use crate::files::{check_suffix, check_writable, read_points, write_points};
 use crate::recipe::{DRIVERS, DTYPES};
 use crate::registry::{DEFAULT, GRIDS, METHODS, SDES, default_grid};
 use crate::run::lore::{Digits, Plan, foresee, numbers};
-use crate::run::{Target, draw};
+use crate::run::{Target, draw, far_off};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -116,6 +116,9 @@ pub(super) fn sample(a: &Arguments) -> Result<()> {
         if method.it.adaptive() { String::new() } else { format!(", {steps} steps on {}", spacing.label) };
     let out = a.out.display();
     say(&format!("{count} samples in {out}, {:.1} evaluations of the model each{on}", drawn.evals));
+    if let Some(far) = score.data().and_then(|data| far_off(&*data, &points)) {
+        say(&far);
+    }
     if let Some((bad, step)) = drawn.diverged {
         let at =
             if method.it.adaptive() { String::new() } else { format!(", the first after step {}", step + 1) };

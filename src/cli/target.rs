@@ -11,7 +11,7 @@ use tweedie_solvers::model::ScoreModel;
 use tweedie_solvers::sde::{LinearSde, Use};
 
 use super::{must_exist, warn};
-use crate::data::{GaussianMixture, Standardise};
+use crate::data::{Data, GaussianMixture, Standardise};
 use crate::error::{Error, Result};
 use crate::recipe::{Named, Section, data_set, one, override_key};
 use crate::registry::{SDES, Shelf};
@@ -66,6 +66,15 @@ impl Score {
             domain.left(sde, &[sde.it.span(of)])?.iter().for_each(|text| warn(text));
         }
         Ok(())
+    }
+
+    /// The data that the score is of, in their own coordinates, where they are at hand.
+    pub(super) fn data(&self) -> Option<Box<dyn Data>> {
+        if let Some(target) = &self.target {
+            return Some(Box::new(target.clone()));
+        }
+        let (.., table) = self.trained.as_ref()?;
+        data_set(&Section::new(self.name.as_str(), "data", table.clone())).ok()
     }
 
     /// The law that the score is of, in its coordinates, and what it is called. Where the data of a network cannot be read, that is warned of.

@@ -36,7 +36,7 @@ pub use excess::{Level, Worst, worst};
 pub use memorisation::MEMORISATION;
 pub use models::{EXACT, INTERRUPTED, Model, TRAINING, train_all};
 pub use names::{file_name, make_dir, model_dir};
-pub use outliers::{FARTHEST, OUTLIERS, WITHOUT};
+pub use outliers::{FARTHEST, OUTLIERS, WITHOUT, far_off};
 pub use paired::{Paired, paired};
 pub use ranking::{Ranked, ranking};
 pub use record::{Record, Summary, summarise};
@@ -142,11 +142,8 @@ fn remark(recipe: &Recipe, run: &str, rows: &[Record]) -> Option<String> {
         let (with, without) = (value(&m.label)?, value(&format!("{}{WITHOUT}", m.label))?);
         Some(format!("; {} is {with:.3} with them and {without:.3} without", m.label))
     });
-    Some(format!(
-        "{run}: {count} of {} samples are finite but more than 20 diameters of the data away from them, |x| up to {largest:.3e}{}",
-        recipe.samples,
-        metric.unwrap_or_default()
-    ))
+    let far = outliers::sentence(count, recipe.samples, largest);
+    Some(format!("{run}: {far}{}", metric.unwrap_or_default()))
 }
 
 /// Everything that a recipe says. `warn` is told of numbers that cannot come out well, before the work and after it; see [`lore`].

@@ -85,6 +85,20 @@ impl Extent {
     }
 }
 
+/// What is said of outliers: how many of so many samples, and how far.
+pub(super) fn sentence(count: f64, samples: usize, largest: f64) -> String {
+    format!(
+        "{count} of {samples} samples are finite but more than {FAR} diameters of the data away from them, \
+         |x| up to {largest:.3e}"
+    )
+}
+
+/// The same of samples in the coordinates of their data, if they hold outliers.
+pub fn far_off(data: &dyn Data, samples: &Points) -> Option<String> {
+    let found = Extent::of(data).outliers(samples)?;
+    Some(sentence(found.count as f64, samples.len(), found.largest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
