@@ -179,7 +179,12 @@ fn warnings_are_said_once_and_kept() {
         serde_json::from_slice(&std::fs::read(dir.path().join("run/manifest.json")).unwrap()).unwrap();
     let kept: Vec<String> = serde_json::from_value(manifest["warnings"].clone()).unwrap();
     assert_eq!(message, kept.iter().map(|w| format!("warning: {w}\n")).collect::<String>());
-    let message = tweedie("run r.toml --out two --set steps=[100,200] --set method=\"heun\"");
+    // Of one seed nothing is said about the floor, so that samples are not what is asked for.
+    let message = tweedie("run r.toml --out one --set steps=[100,200] --set method=\"heun\"");
+    assert!(message.contains("1 seed is too few") && !message.contains("raise samples"), "{message}");
+    let message = tweedie(
+        "run r.toml --out two --set steps=[100,200] --set method=\"heun\" --set seed=[0,1,2,3,4,5,6,7,8,9]",
+    );
     assert!(
         message.contains("20 samples cannot tell the methods apart by energy; raise samples above 20"),
         "{message}"

@@ -8,7 +8,7 @@ use clap::Args;
 use super::{Machine, say, warn};
 use crate::error::{Error, Result};
 use crate::recipe::{ModelSpec, Recipe};
-use crate::report::{Progress, comparisons, networks, rankings, tables};
+use crate::report::{Progress, comparisons, footer, networks, rankings, tables};
 use crate::run::{self, Place, make_dir};
 
 #[derive(Debug, Args)]
@@ -128,16 +128,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     }
     say(&(tables(&recipe, &outcome.summary) + &networks(&outcome.levels)));
     let compared = comparisons(&recipe, &outcome.summary, &outcome.paired);
-    for text in [compared, rankings(&recipe, &outcome.ranking)].iter().filter(|t| !t.is_empty()) {
+    for text in
+        [compared, rankings(&recipe, &outcome.summary, &outcome.ranking)].iter().filter(|t| !t.is_empty())
+    {
         say(text);
     }
     for note in outcome.diverged.iter().chain(&outcome.outliers) {
         say(note);
     }
-    say(
-        "Means ± half their 95 % intervals over seeds. · marks values at the floor, which is the same metric between two fresh draws of",
-    );
-    say("the data; evals are evaluations of the model per sample, counted at the model.");
+    say(&footer(&recipe, &outcome.ranking));
     if recipe.metrics.len() > 1 {
         let others: Vec<&str> = recipe.metrics[1..].iter().map(|m| m.label.as_str()).collect();
         say(&format!("The other metrics ({}) are in summary.csv.", others.join(", ")));

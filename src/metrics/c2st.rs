@@ -13,7 +13,7 @@
 use rayon::prelude::*;
 use tweedie_solvers::{Error, Result};
 
-use super::{Known, Metric, check, finite, squared_distance};
+use super::{Known, Metric, Range, check, finite, squared_distance};
 use crate::points::Points;
 
 const MOST_NEIGHBOURS: usize = 9999;
@@ -77,6 +77,10 @@ impl Metric for C2st {
         };
         let hits: Vec<u32> = (0..rows / 2).into_par_iter().map(hits).collect::<Result<_>>()?;
         Ok(f64::from(hits.iter().sum::<u32>()) / (4 * (rows / 2)) as f64)
+    }
+
+    fn range(&self) -> Range {
+        Range::Fraction
     }
 }
 

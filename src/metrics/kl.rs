@@ -12,7 +12,7 @@
 use tweedie_solvers::exact::Exact;
 use tweedie_solvers::{Error, Result};
 
-use super::{Known, Metric, check};
+use super::{Known, Metric, Range, check};
 use crate::points::Points;
 
 const MOST_CELLS: usize = 1000;
@@ -52,6 +52,10 @@ impl Metric for Kl {
     fn measure(&self, samples: &Points, reference: &Points, known: &Known) -> Result<f64> {
         check(samples, reference, 1)?;
         Ok(known.density()?.cells(self.cells)?.divergence(samples))
+    }
+
+    fn range(&self) -> Range {
+        Range::Positive
     }
 }
 

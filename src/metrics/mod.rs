@@ -10,8 +10,8 @@
 //! passing a second, independent draw of the data as `samples`, and reads a score only against it. The floor
 //! of `energy` and `mmd` has mean 0, since they are unbiased and may be slightly negative, and that of `c2st`
 //! has mean ½; the floors of `sliced-w2`, `w2`, `mode-weights` and `kl` are positive and shrink with n, as does that
-//! of `mode-coverage`, which is 0 once every mode expects some 25 points. A floor scatters as the metric does: it is the mean of several pairs of draws, with an interval of
-//! its own (Student, 95 %), as are the means over seeds that are read against it.
+//! of `mode-coverage`, which is 0 once every mode expects some 25 points. A floor scatters as the metric does: it is the mean of several pairs of draws, with an
+//! interval of its own (95 %, on the scale of [`Range`]), as are the means over seeds that are read against it.
 //!
 //! Sums run in an order that depends on the points alone: a result is the same, bit for bit, for any number
 //! of threads. Changing the order of the rows changes no more than the rounding (and, for `mmd` without
@@ -28,6 +28,7 @@ mod mmd;
 mod modes;
 mod off_support;
 mod pairs;
+mod range;
 mod sliced_wasserstein;
 mod wasserstein;
 
@@ -38,6 +39,7 @@ pub use known::{Density, Known};
 pub use mmd::Mmd;
 pub use modes::{ModeCoverage, ModeWeights, Modes};
 pub use off_support::OffSupport;
+pub use range::Range;
 pub use sliced_wasserstein::SlicedW2;
 pub use wasserstein::W2;
 
@@ -55,6 +57,11 @@ pub trait Metric: Send + Sync + std::fmt::Debug {
     /// [`Error::Unsupported`] when a value is not finite, when distances overflow, or when the metric needs
     /// what it was not given.
     fn measure(&self, samples: &Points, reference: &Points, known: &Known) -> Result<f64>;
+
+    /// Where its values lie; [`Range::Real`], which is safe for all, unless it says more.
+    fn range(&self) -> Range {
+        Range::Real
+    }
 }
 
 /// An error unless both sets have the same dimension, at least `least` points each, and only finite values.

@@ -16,7 +16,7 @@
 use tweedie_solvers::{Error, Result};
 
 use super::chi_square::quantile;
-use super::{Known, Metric, check, finite};
+use super::{Known, Metric, Range, check, finite};
 use crate::points::Points;
 
 /// P(|z| ≤ 3) of a standard normal z.
@@ -57,12 +57,20 @@ impl Metric for ModeCoverage {
         let missed = shares.iter().zip(weights).filter(|(share, w)| **share < ENOUGH * WITHIN * **w).count();
         Ok(missed as f64 / shares.len() as f64)
     }
+
+    fn range(&self) -> Range {
+        Range::Fraction
+    }
 }
 
 impl Metric for ModeWeights {
     fn measure(&self, samples: &Points, reference: &Points, known: &Known) -> Result<f64> {
         let (shares, weights) = shares(samples, reference, known, |_| true)?;
         Ok(0.5 * shares.iter().zip(weights).map(|(share, w)| (share - w).abs()).sum::<f64>())
+    }
+
+    fn range(&self) -> Range {
+        Range::Fraction
     }
 }
 

@@ -8,7 +8,7 @@
 
 use tweedie_solvers::Result;
 
-use super::{Known, Metric, check};
+use super::{Known, Metric, Range, check};
 use crate::points::Points;
 
 /// The fraction of samples off the support, `off-support`: from 0 to 1. Needs the density; of the reference only the dimension counts.
@@ -22,6 +22,10 @@ impl Metric for OffSupport {
         let least = density.least();
         let off = samples.rows().filter(|x| density.log(x) < least).count();
         Ok(off as f64 / samples.len() as f64)
+    }
+
+    fn range(&self) -> Range {
+        Range::Fraction
     }
 }
 

@@ -13,7 +13,7 @@
 use rayon::prelude::*;
 use tweedie_solvers::{Error, Key, Result};
 
-use super::{Known, Metric, check, finite};
+use super::{Known, Metric, Range, check, finite};
 use crate::points::Points;
 
 const MOST_PROJECTIONS: usize = 100_000;
@@ -77,6 +77,10 @@ impl Metric for SlicedW2 {
             .map(|direction| squared_w2(&projected(samples, direction), &projected(reference, direction)))
             .collect();
         finite((squares.iter().sum::<f64>() / squares.len() as f64).sqrt())
+    }
+
+    fn range(&self) -> Range {
+        Range::Positive
     }
 }
 

@@ -11,7 +11,7 @@
 use tweedie_solvers::{Error, Result};
 
 use super::assignment::Assignment;
-use super::{Known, Metric, check, finite, squared_distance};
+use super::{Known, Metric, Range, check, finite, squared_distance};
 use crate::points::Points;
 
 const MOST_POINTS: usize = 10_000;
@@ -44,6 +44,10 @@ impl Metric for W2 {
         let pairs = samples.rows().zip(&assignment.column_of);
         let total: f64 = pairs.map(|(row, &j)| squared_distance(row, reference.row(j))).sum();
         finite((total / n as f64).sqrt())
+    }
+
+    fn range(&self) -> Range {
+        Range::Positive
     }
 }
 

@@ -4,6 +4,8 @@ pub mod plot;
 
 mod comparisons;
 mod figures;
+mod footer;
+mod layout;
 mod manifest;
 mod progress;
 mod ranking;
@@ -15,10 +17,11 @@ use serde::Serialize;
 
 pub use comparisons::comparisons;
 pub use figures::{Shown, figures};
+pub use footer::{footer, span};
+pub(crate) use layout::{fresh, right};
 pub use manifest::Manifest;
 pub use progress::Progress;
 pub use ranking::rankings;
-pub(crate) use table::{fresh, right};
 pub use table::{networks, tables};
 
 use crate::error::{Error, Result};

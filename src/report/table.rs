@@ -1,25 +1,22 @@
 //! The tables that a run ends with: for each data set, SDE and metric, methods by step counts.
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table};
-
 use tweedie_solvers::integrate::Finish;
 
+use super::layout::{blocks, ends, fresh, right, short, spread, wrap};
 use crate::data::Data;
 use crate::recipe::{Named, Recipe};
 use crate::registry::NLL;
 use crate::run::record::DATA;
-use crate::run::{AGAIN, Level, MEMORISATION, SOLVER_ERROR, SOLVER_ERROR_LARGEST, Summary, worst};
+use crate::run::{AGAIN, Level, MEMORISATION, SOLVER_ERROR, SOLVER_ERROR_LARGEST, Standing, Summary, worst};
 
-/// The tables, as text: the first metric's for each data set and SDE, then likelihoods. `·` marks means that are not above the upper
-/// end of the floor's own interval: more samples, not more steps, would tell those apart.
+/// The tables, as text: the first metric's for each data set and SDE, then likelihoods. Under each mean stands its interval; `·` and `?`
+/// say where it stands against the floor.
 pub fn tables(recipe: &Recipe, summary: &[Summary]) -> String {
     let mut out = String::new();
     for set in &recipe.data {
         let data = &set.0;
-        // Methods at budgets are ranked, in tables of their own, where there are seeds to rank them by.
-        let ranked = !recipe.evals.is_empty() && recipe.seeds.len() > 1;
-        if let Some(metric) = recipe.metrics.first().filter(|_| !ranked) {
+        // Methods at budgets are ranked, in tables of their own.
+        if let Some(metric) = recipe.metrics.first().filter(|_| recipe.evals.is_empty()) {
             for sde in &recipe.sdes {
                 out += &quality(recipe, summary, set, &sde.label, &metric.label);
             }
@@ -33,12 +30,11 @@ pub fn tables(recipe: &Recipe, summary: &[Summary]) -> String {
 fn quality(
     recipe: &Recipe,
     summary: &[Summary],
-    (data, standardise): &(Named<dyn Data>, bool),
+    set: &(Named<dyn Data>, bool),
     sde: &str,
     metric: &str,
 ) -> String {
-    let units = if data.it.own().is_some() && *standardise { ", in deviations of each column" } else { "" };
-    let (count, data) = (recipe.compared(&*data.it), data.label.as_str());
+    let data = set.0.label.as_str();
     let rows: Vec<&Summary> = summary
         .iter()
         .filter(|r| r.data == data && r.sde == sde && r.metric == metric && r.method != DATA)
@@ -46,9 +42,8 @@ fn quality(
     let mut columns: Vec<Option<usize>> = rows.iter().map(|r| r.steps).collect();
     columns.sort_by_key(|c| c.map_or(usize::MAX, |n| n));
     columns.dedup();
-    let mut table = fresh();
-    let head = columns.iter().map(|c| c.map_or_else(|| "adaptive".to_owned(), |n| format!("{n} steps")));
-    table.set_header(["method".to_owned(), "evals".to_owned()].into_iter().chain(head));
+    let heads = columns.iter().map(|c| c.map_or_else(|| "adaptive".to_owned(), |n| format!("{n} steps")));
+    let head: Vec<String> = ["method".to_owned(), "evals".to_owned()].into_iter().chain(heads).collect();
     let several = recipe.grids.len() > 1;
     let mut names: Vec<(&str, &str)> = Vec::new();
     for r in &rows {
@@ -56,7 +51,7 @@ fn quality(
             names.push((&r.method, &r.grid));
         }
     }
-    for (method, grid) in names {
+    let line = |(method, grid): (&str, &str)| -> Vec<String> {
         let mine: Vec<&&Summary> = rows.iter().filter(|r| r.method == method && r.grid == grid).collect();
         let cells =
             columns.iter().map(|c| mine.iter().find(|r| r.steps == *c).map_or_else(String::new, |r| cell(r)));
@@ -64,17 +59,42 @@ fn quality(
         // The final denoising is one more, whatever the steps.
         let last = f64::from(u8::from(recipe.finish == Finish::Denoise));
         let evals = cost(&mine, last);
-        table.add_row([name, evals].into_iter().chain(cells));
+        [name, evals].into_iter().chain(cells).collect()
+    };
+    let lines: Vec<Vec<String>> = names.into_iter().map(line).collect();
+    format!("{}\n{}\n\n", titled(&title(recipe, set, sde, metric), &rows), blocks(&head, &lines, 2))
+}
+
+/// What is measured of how many samples of what.
+pub(super) fn title(
+    recipe: &Recipe,
+    (data, standardise): &(Named<dyn Data>, bool),
+    sde: &str,
+    metric: &str,
+) -> String {
+    let units = if data.it.own().is_some() && *standardise { ", in deviations of each column" } else { "" };
+    format!("{metric} of {} samples of {} under {sde}{units}", recipe.compared(&*data.it), data.label)
+}
+
+/// A title with `; floor 0.047 (0.036–0.062)`, and what the marks mean in a table of these rows.
+pub(super) fn titled(title: &str, rows: &[&Summary]) -> String {
+    let floor = |r: &&Summary| Some((r.floor?, r.floor_low?, r.floor_high?, r.floor_reach?));
+    let Some((mean, low, high, reach)) = rows.iter().find_map(floor) else { return wrap(title) };
+    let title = wrap(&format!("{title}; floor {} ({})", short(mean), ends(mean, low, high)));
+    let reach = short(reach);
+    let any = |standing| rows.iter().any(|r| r.against_floor == Some(standing));
+    let mut marks = Vec::new();
+    if any(Standing::TooFewSeeds) {
+        marks.push("too few seeds to tell what is at the floor".to_owned());
     }
-    right(&mut table);
-    let floor = rows.first().and_then(|r| {
-        let (mean, low, high) = (r.floor?, r.floor_low?, r.floor_high?);
-        Some(format!("; floor {}", spread(mean, Some((high - low) / 2.0))))
-    });
-    format!(
-        "{metric} of {count} samples of {data} under {sde}{units}{}\n{table}\n\n",
-        floor.unwrap_or_default()
-    )
+    if any(Standing::At) {
+        marks.push(format!("· at the floor: not above it, interval within {reach}"));
+    }
+    if any(Standing::Unclear) {
+        let within = if any(Standing::At) { String::new() } else { format!(" than {reach}") };
+        marks.push(format!("? not above it, but wider{within}"));
+    }
+    if marks.is_empty() { title } else { format!("{title}\n{}", marks.join("; ")) }
 }
 
 /// `2/step`, with what is spent besides: between two step counts the rest is what does not grow with them.
@@ -98,26 +118,35 @@ fn cost(rows: &[&&Summary], last: f64) -> String {
     }
 }
 
-/// `0.041 ±0.003·`.
+/// `·0.041` above `0.038–0.044`.
 fn cell(r: &Summary) -> String {
-    if r.mean.is_nan() {
-        return "diverged".to_owned();
-    }
-    let mark = if r.at_floor() { "·" } else { " " };
-    format!("{}{mark}", spread(r.mean, r.high.map(|h| h - r.mean)))
+    value(r.mean, (r.low, r.high), r.against_floor, "")
 }
 
-/// A mean and half its interval, to three digits of the mean, or to four places where it is below 0.01.
-fn spread(mean: f64, half: Option<f64>) -> String {
-    let digits = match mean.abs() {
-        m if m >= 100.0 => 0,
-        m if m >= 10.0 => 1,
-        m if m >= 1.0 => 2,
-        m if m >= 0.01 => 3,
-        _ => 4,
+/// A mean with its mark before it and something behind it, and its interval on a line below.
+pub(super) fn value(
+    mean: f64,
+    interval: (Option<f64>, Option<f64>),
+    standing: Option<Standing>,
+    behind: &str,
+) -> String {
+    if mean.is_nan() {
+        return "diverged".to_owned();
+    }
+    let below = match interval {
+        (Some(low), Some(high)) => format!("\n{}", ends(mean, low, high)),
+        _ => String::new(),
     };
-    let half = half.map_or_else(String::new, |h| format!(" ±{h:.digits$}"));
-    format!("{mean:.digits$}{half}")
+    format!("{}{}{behind}{below}", mark(standing), short(mean))
+}
+
+/// `·` at the floor, `?` where that is not clear.
+pub(super) fn mark(standing: Option<Standing>) -> &'static str {
+    match standing {
+        Some(Standing::At) => "·",
+        Some(Standing::Unclear) => "?",
+        Some(Standing::Above | Standing::TooFewSeeds) | None => "",
+    }
 }
 
 /// How far networks are from exact scores, of a network that says 0: the mean over the levels that samplers and likelihoods use, and the
@@ -158,8 +187,9 @@ fn memorisation(summary: &[Summary], data: &str) -> String {
             None => most.push(row),
         }
     }
-    let parts: Vec<String> =
-        most.iter().map(|r| format!("{} {}", r.sde, spread(r.mean, r.high.map(|h| h - r.mean)))).collect();
+    let within = |r: &Summary| r.low.zip(r.high).map(|(low, high)| format!(" ({})", ends(r.mean, low, high)));
+    let one = |r: &&Summary| format!("{} {}{}", r.sde, short(r.mean), within(r).unwrap_or_default());
+    let parts: Vec<String> = most.iter().map(one).collect();
     if parts.is_empty() {
         return String::new();
     }
@@ -213,20 +243,4 @@ fn solver(summary: &[Summary], data: &str) -> String {
         "the solver's error, by solving up to {AGAIN} points more finely, of their mean and at the worst (nats): {}\n",
         parts.join(", ")
     )
-}
-
-/// A table with rules above, below and under the head.
-pub(crate) fn fresh() -> Table {
-    let mut table = Table::new();
-    let style =
-        UTF8_HORIZONTAL_ONLY.header_separator(LineStyle::none().fill('─')).row_separator(LineStyle::none());
-    table.load_style(style).set_content_arrangement(ContentArrangement::Dynamic);
-    table
-}
-
-/// All columns but the first to the right.
-pub(crate) fn right(table: &mut Table) {
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
 }

@@ -4,6 +4,9 @@ mod decompose;
 mod density;
 mod draw;
 mod excess;
+pub(crate) mod floor;
+pub(crate) mod holm;
+mod interval;
 pub mod lore;
 mod measure;
 mod memorisation;
@@ -33,6 +36,7 @@ pub use decompose::{PARTS, SLOPE, WHOLE};
 pub use density::{Densities, densities};
 pub use draw::{Drawn, PIECE, Target, draw};
 pub use excess::{Level, Worst, worst};
+pub use floor::Standing;
 pub use memorisation::MEMORISATION;
 pub use models::{EXACT, INTERRUPTED, Model, TRAINING, train_all};
 pub use names::{file_name, make_dir, model_dir};
@@ -226,7 +230,7 @@ pub fn run(recipe: &Recipe, place: &Place<'_>, warn: &dyn Fn(&str)) -> Result<Ou
     let (excess, levels) = excess::excess(recipe, &models, place)?;
     records.extend(excess);
     records.extend(measure::likelihoods(recipe, &models, place)?);
-    let summary = summarise(&records);
+    let summary = summarise(&records, &|metric| record::range(recipe, metric));
     let timings = timings.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     let ranking = ranking(recipe, &records, &summary, &|r| {
         let same = |job: &&Job| {

@@ -3,7 +3,9 @@
 
 use serde::Serialize;
 
-use super::record::{DATA, Record, interval, student};
+use super::interval::{equal, interval, mean, welch};
+use super::record::{DATA, Record};
+use crate::metrics::Range;
 use crate::recipe::Recipe;
 
 /// A row of `paired.csv`: the mean of metric(method) − metric(baseline) over seeds, at the same steps and grid, with 95 % intervals.
@@ -27,14 +29,15 @@ pub struct Paired {
     pub metric: String,
     /// Seeds.
     pub seeds: usize,
-    /// The mean difference; below 0 the method is better.
-    pub difference: f64,
-    /// Half the width of its interval, from the differences themselves (Student).
-    pub half_width: f64,
-    /// Half the width that independent runs would have, from the spread of both (Welch).
-    pub half_width_unpaired: f64,
-    /// The second over the first.
-    pub narrower: f64,
+    /// The mean difference; below 0 the method is better. Empty where a run diverged.
+    pub difference: Option<f64>,
+    /// Half the width of its interval, from the differences themselves (Student). Empty where a run diverged.
+    pub half_width: Option<f64>,
+    /// Half the width that independent runs would have, from the spread of both (Welch). Empty where a run diverged.
+    pub half_width_unpaired: Option<f64>,
+    /// The second over the first. Empty where a run diverged, and where the differences have no spread, as between methods that agree on
+    /// all seeds.
+    pub narrower: Option<f64>,
 }
 
 /// Every method of a recipe against its baseline, for metrics of samples, on the same grid, or where the baseline has one grid alone (its
@@ -73,8 +76,12 @@ pub fn paired(recipe: &Recipe, records: &[Record]) -> Vec<Paired> {
             continue;
         }
         let differences: Vec<f64> = mine.iter().zip(&theirs).map(|(a, b)| a - b).collect();
-        let (difference, half) = interval(&differences);
-        let (half, unpaired) = (half.unwrap_or(f64::NAN), welch(&mine, &theirs));
+        let difference = Some(mean(&differences)).filter(|d| d.is_finite());
+        let half = interval(&differences, Range::Real).1.map(|(low, high)| 0.5 * (high - low));
+        let unpaired = welch(&mine, &theirs);
+        // A spread of the size of rounding is none.
+        let agree = mine.iter().zip(&theirs).all(|(a, b)| equal(*a, *b));
+        let spread = half.filter(|h| *h > 0.0 && !agree);
         rows.push(Paired {
             data: first.data.clone(),
             sde: first.sde.clone(),
@@ -88,32 +95,47 @@ pub fn paired(recipe: &Recipe, records: &[Record]) -> Vec<Paired> {
             difference,
             half_width: half,
             half_width_unpaired: unpaired,
-            narrower: unpaired / half,
+            narrower: unpaired.zip(spread).map(|(unpaired, half)| unpaired / half),
         });
     }
     rows
 }
 
-/// Half the width of the 95 % interval of a difference of two means of n values each: t(ν) √(v/n), v = v₁ + v₂, with Welch's
-/// ν = (n − 1) v²/(v₁² + v₂²).
-fn welch(a: &[f64], b: &[f64]) -> f64 {
-    let n = a.len() as f64;
-    let variance = |values: &[f64]| {
-        let mean = values.iter().sum::<f64>() / n;
-        values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)
-    };
-    let (v, w) = (variance(a), variance(b));
-    student((n - 1.0) * (v + w).powi(2) / (v * v + w * w)) * ((v + w) / n).sqrt()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::record::Label;
 
-    /// By hand: variances 1 and 4, ν = 2·25/17, t₀.₉₇₅(2.9412) = 3.2185 (scipy), half 3.2185 √(5/3).
+    /// Two methods that agree on all seeds, one that is worse by a constant, one that diverged: no cell is a number that is none.
     #[test]
-    fn welchs_interval() {
-        let half = welch(&[1.0, 2.0, 3.0], &[5.0, 3.0, 1.0]);
-        assert!((half - 3.2185 * (5.0f64 / 3.0).sqrt()).abs() < 2e-3, "{half}");
+    fn what_does_not_exist_is_empty() {
+        let text = "model = \"exact\"\nmethod = [\"heun\", \"euler\", \"ddim\", \"rk4\"]\nsteps = 4\nseed = [0, 1, 2]\n\
+            metrics = [\"w2\"]\n[paired]\nbaseline = \"heun\"\n";
+        let recipe = Recipe::build("t".into(), "t.toml", text.parse().unwrap()).unwrap();
+        let mut records = Vec::new();
+        for seed in 0..3 {
+            let value = [0.25, 0.5, 1.0][seed as usize];
+            let diverged = if seed == 1 { f64::NAN } else { value };
+            for (method, value) in
+                [("heun", value), ("euler", value), ("ddim", value + 0.125), ("rk4", diverged)]
+            {
+                let label = Label { method: method.into(), steps: Some(4), ..Label::data(seed) };
+                records.push(label.record("w2", value));
+            }
+        }
+        let rows = paired(&recipe, &records);
+        let all = |r: &Paired| [r.difference, r.half_width, r.half_width_unpaired, r.narrower];
+        let welch = rows[0].half_width_unpaired;
+        assert!(welch.is_some_and(|h| h > 0.1));
+        assert_eq!(all(&rows[0]), [Some(0.0), Some(0.0), welch, None]);
+        assert_eq!(all(&rows[1]), [Some(0.125), Some(0.0), welch, None]);
+        assert_eq!(all(&rows[2]), [None; 4]);
+        let dir = tempfile::tempdir().unwrap();
+        crate::report::write_paired(dir.path(), &rows).unwrap();
+        let text = std::fs::read_to_string(dir.path().join("paired.csv")).unwrap();
+        assert!(
+            !text.contains("NaN") && !text.contains("inf") && text.contains("heun,,4,w2,3,,,,\n"),
+            "{text}"
+        );
     }
 }

@@ -3,7 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use statrs::distribution::{ContinuousCDF, StudentsT};
+
+use super::excess::{MEAN, WORST};
+use super::floor::{Standing, standing};
+use super::interval::{interval, reach};
+use super::{FARTHEST, MEMORISATION, PARTS, SOLVER_ERROR_LARGEST, STRONG, WHOLE, WITHOUT};
+use crate::metrics::Range;
+use crate::recipe::Recipe;
 
 /// In the place of a method: the data measured against themselves, a floor.
 pub const DATA: &str = "data";
@@ -88,7 +94,8 @@ pub struct Record {
     pub value: f64,
 }
 
-/// A row of `summary.csv`: the mean over seeds with its 95 % interval (Student), beside the floor.
+/// A row of `summary.csv`: the mean over seeds with its 95 % interval, beside the floor. The seeds are those of samples and of held-out
+/// points: the spread between trainings of a network is in no interval.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
     /// The data set.
@@ -111,9 +118,9 @@ pub struct Summary {
     pub seeds: usize,
     /// The mean; not a number if any seed's value is not.
     pub mean: f64,
-    /// Lower end of the interval; empty for one seed.
+    /// Lower end of the interval; empty for one seed and where samples diverged.
     pub low: Option<f64>,
-    /// Upper end of the interval; empty for one seed.
+    /// Upper end of the interval; empty where the lower end is.
     pub high: Option<f64>,
     /// The mean of the floor, where the metric has one.
     pub floor: Option<f64>,
@@ -121,17 +128,37 @@ pub struct Summary {
     pub floor_low: Option<f64>,
     /// Upper end of the floor's own interval.
     pub floor_high: Option<f64>,
+    /// What one more pair of fresh draws of the data may reach: the upper end of its 95 % interval.
+    pub floor_reach: Option<f64>,
+    /// Where the mean stands against the floor.
+    pub against_floor: Option<Standing>,
 }
 
 impl Summary {
-    /// Whether the mean is not above the upper end of the floor's own interval: more samples, not more steps, would tell it apart.
+    /// Whether the mean is at the floor: more samples, not more steps, would tell it apart.
     pub fn at_floor(&self) -> bool {
-        self.floor_high.is_some_and(|high| self.mean <= high)
+        self.against_floor == Some(Standing::At)
     }
 }
 
-/// Means over seeds, in the order in which combinations first appear.
-pub fn summarise(records: &[Record]) -> Vec<Summary> {
+/// Where the values of a metric of a recipe lie, or of what else a run measures: errors are distances, and of what remains (log-densities,
+/// slopes) any value can be.
+pub fn range(recipe: &Recipe, metric: &str) -> Range {
+    let metric = metric.strip_suffix(WITHOUT).unwrap_or(metric);
+    let positive = || {
+        [STRONG, WHOLE, MEAN, WORST, FARTHEST, SOLVER_ERROR_LARGEST].contains(&metric)
+            || PARTS.contains(&metric)
+    };
+    match recipe.metrics.iter().find(|m| m.label == metric) {
+        Some(found) => found.it.range(),
+        None if positive() => Range::Positive,
+        None if metric == MEMORISATION => Range::Fraction,
+        None => Range::Real,
+    }
+}
+
+/// Means over seeds, in the order in which combinations first appear; `range` says where the values of a metric lie.
+pub fn summarise(records: &[Record], range: &dyn Fn(&str) -> Range) -> Vec<Summary> {
     let mut order: Vec<Vec<&Record>> = Vec::new();
     let mut index: BTreeMap<String, usize> = BTreeMap::new();
     for r in records {
@@ -145,55 +172,43 @@ pub fn summarise(records: &[Record]) -> Vec<Summary> {
         });
         order[at].push(r);
     }
-    let mut rows: Vec<Summary> = order
+    let values = |group: &[&Record]| -> Vec<f64> { group.iter().map(|r| r.value).collect() };
+    let floors: Vec<(&Record, Vec<f64>)> = order
         .iter()
-        .map(|group| {
-            let first = group[0];
-            let values: Vec<f64> = group.iter().map(|r| r.value).collect();
-            let (mean, half) = interval(&values);
-            Summary {
-                data: first.data.clone(),
-                sde: first.sde.clone(),
-                model: first.model.clone(),
-                method: first.method.clone(),
-                grid: first.grid.clone(),
-                steps: first.steps,
-                metric: first.metric.clone(),
-                evals: group.iter().map(|r| r.evals).sum::<f64>() / group.len() as f64,
-                seeds: group.len(),
-                mean,
-                low: half.map(|h| mean - h),
-                high: half.map(|h| mean + h),
-                floor: None,
-                floor_low: None,
-                floor_high: None,
-            }
-        })
+        .filter(|group| group[0].method == DATA && group[0].sde.is_empty())
+        .map(|group| (group[0], values(group)))
         .collect();
-    let floors: Vec<Summary> =
-        rows.iter().filter(|r| r.method == DATA && r.sde.is_empty()).cloned().collect();
-    for row in rows.iter_mut().filter(|r| r.method != DATA) {
-        if let Some(floor) = floors.iter().find(|f| f.data == row.data && f.metric == row.metric) {
-            (row.floor, row.floor_low, row.floor_high) = (Some(floor.mean), floor.low, floor.high);
+    let row = |group: &Vec<&Record>| {
+        let (first, values) = (group[0], values(group));
+        let range = range(&first.metric);
+        let (mean, ends) = interval(&values, range);
+        let floor = floors
+            .iter()
+            .find(|(f, _)| first.method != DATA && f.data == first.data && f.metric == first.metric)
+            .map(|(_, values)| values);
+        let of_floor = floor.map(|f| interval(f, range));
+        let beyond = floor.and_then(|f| reach(f, range));
+        Summary {
+            data: first.data.clone(),
+            sde: first.sde.clone(),
+            model: first.model.clone(),
+            method: first.method.clone(),
+            grid: first.grid.clone(),
+            steps: first.steps,
+            metric: first.metric.clone(),
+            evals: group.iter().map(|r| r.evals).sum::<f64>() / group.len() as f64,
+            seeds: group.len(),
+            mean,
+            low: ends.map(|e| e.0),
+            high: ends.map(|e| e.1),
+            floor: of_floor.map(|f| f.0),
+            floor_low: of_floor.and_then(|f| Some(f.1?.0)),
+            floor_high: of_floor.and_then(|f| Some(f.1?.1)),
+            floor_reach: beyond,
+            against_floor: floor.zip(beyond).and_then(|(f, reach)| standing(&values, f, reach, range)),
         }
-    }
-    rows
-}
-
-/// The mean, and half the width of its 95 % interval t₀.₉₇₅(n − 1) s/√n for n ≥ 2.
-pub(super) fn interval(values: &[f64]) -> (f64, Option<f64>) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    if values.len() < 2 {
-        return (mean, None);
-    }
-    let s = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
-    (mean, Some(student(n - 1.0) * s / n.sqrt()))
-}
-
-/// The 97.5 % quantile of Student's law.
-pub(super) fn student(freedom: f64) -> f64 {
-    StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |t| t.inverse_cdf(0.975))
+    };
+    order.iter().map(row).collect()
 }
 
 /// d ln error/d ln N by least squares over the three largest of two or more step counts; none where an error is not above 0.
@@ -211,23 +226,6 @@ pub(super) fn rate(errors: &[(f64, f64)]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Student's 97.5 % quantiles with 1, 2 and 4 degrees of freedom, from tables.
-    #[test]
-    fn intervals_are_students() {
-        for (values, t) in [
-            (vec![1.0, 3.0], 12.706_204_7),
-            (vec![1.0, 2.0, 3.0], 4.302_652_7),
-            (vec![1.0, 2.0, 3.0, 4.0, 5.0], 2.776_445_1),
-        ] {
-            let n = values.len() as f64;
-            let (mean, half) = interval(&values);
-            assert_eq!(mean, (1.0 + values[values.len() - 1]) / 2.0);
-            let s = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
-            assert!((half.unwrap() / (t * s / n.sqrt()) - 1.0).abs() < 1e-6);
-        }
-        assert_eq!(interval(&[2.0]), (2.0, None));
-    }
 
     /// A power law's exponent, by the three largest step counts alone; none from one of them or from an error of 0.
     #[test]
@@ -253,9 +251,21 @@ mod tests {
         };
         let floor = Label { data: "a".into(), ..Label::data(0) };
         let records = [label.record("w2", 2.0), label.record("mmd", 9.0), floor.record("w2", 0.5)];
-        let rows = summarise(&records);
+        let real = |_: &str| Range::Real;
+        let rows = summarise(&records, &real);
         assert_eq!((rows.len(), rows[0].floor, rows[1].floor, rows[2].floor), (3, Some(0.5), None, None));
         let bad = Label { seed: 1, ..label.clone() };
-        assert!(summarise(&[label.record("w2", 2.0), bad.record("w2", f64::NAN)])[0].mean.is_nan());
+        let broken = &summarise(&[label.record("w2", 2.0), bad.record("w2", f64::NAN)], &real)[0];
+        assert!(broken.mean.is_nan() && broken.low.is_none() && broken.high.is_none());
+        // Five pairs of 0.5 ± 0.1 √(5/2) and three seeds at 2: above, and the reach is 0.5 + t s √1.2.
+        let pairs = (0..5).map(|i| Label { seed: i, ..floor.clone() }.record("w2", 0.3 + 0.1 * i as f64));
+        let three = (0..3).map(|i| Label { seed: i, ..label.clone() }.record("w2", 2.0));
+        let rows = summarise(&pairs.chain(three).collect::<Vec<_>>(), &real);
+        assert_eq!((rows[0].against_floor, rows[1].against_floor), (None, Some(Standing::Above)));
+        let reach = 0.5 + 2.776_445_1 * 0.1 * 2.5f64.sqrt() * 1.2f64.sqrt();
+        assert!(
+            (rows[1].floor_reach.unwrap() - reach).abs() < 1e-6
+                && (rows[1].seeds, rows[1].low) == (3, Some(2.0))
+        );
     }
 }

@@ -9,8 +9,9 @@ use tweedie_solvers::sde::LinearSde;
 use super::plot::{self, Floor, PlotError, Quality, QualityPanel, QualitySeries};
 use crate::error::{Error, Result};
 use crate::points::Points;
-use crate::recipe::{Figures, Named, Recipe};
+use crate::recipe::{Figures, ModelSpec, Named, Recipe};
 use crate::registry::METHODS;
+use crate::report::footer;
 use crate::run::record::DATA;
 use crate::run::{Level, Model, Place, Summary, file_name, make_dir};
 
@@ -140,7 +141,7 @@ fn quality(
         })
         .collect();
     let title = format!("Quality against evaluations, {data}");
-    Ok(plot::quality(stem, &title, metric, &panels, floor(&rows))?)
+    Ok(plot::quality(stem, [&title, metric, &note(recipe)], &panels, floor(&rows))?)
 }
 
 /// A method's name and points.
@@ -193,9 +194,19 @@ fn families(
             file_name(&sde.label)
         ));
         let title = format!("Quality against evaluations, {data} under {}", sde.label);
-        plot::quality(&stem, &title, metric, &panels, floor(&rows))?;
+        plot::quality(&stem, [&title, metric, &note(recipe)], &panels, floor(&rows))?;
     }
     Ok(())
+}
+
+/// What the bands and bars are.
+fn note(recipe: &Recipe) -> String {
+    if recipe.seeds.len() < 2 {
+        return footer::span(recipe);
+    }
+    let rest =
+        if matches!(recipe.model, ModelSpec::Exact) { "" } else { ", without the spread between trainings" };
+    format!("means with 95 % intervals {}{rest}", footer::span(recipe))
 }
 
 fn point(r: &Summary) -> Quality {

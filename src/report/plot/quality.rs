@@ -19,7 +19,7 @@ pub struct Quality {
     pub evals: f64,
     /// The mean over repeats.
     pub mean: f64,
-    /// The lower end of the interval; it is drawn no lower than a quarter of the mean.
+    /// The lower end of the interval; one that is not above 0 is drawn down to the edge of the panel.
     pub low: f64,
     /// The upper end of the interval.
     pub high: f64,
@@ -56,19 +56,25 @@ pub struct Floor {
 
 /// Draws quality against evaluations: panels with shared logarithmic axes and one legend outside them.
 ///
-/// The vertical range follows the means, so that a wide interval may leave the panel. Points whose mean or
-/// number of evaluations is not finite and positive cannot be placed and are left out.
+/// The texts are the title, the name of the vertical axis and a note on what the intervals are. The vertical range
+/// follows the means, so that a wide interval may leave the panel. Points whose mean or number of evaluations is not
+/// finite and positive cannot be placed and are left out; how many means are not above 0 is added to the note.
 ///
 /// # Errors
 ///
 /// If one of the two files cannot be written.
 pub fn quality(
     stem: &Path,
-    title: &str,
-    y_label: &str,
+    [title, y_label, note]: [&str; 3],
     panels: &[QualityPanel<'_>],
     floor: Option<Floor>,
 ) -> Result<(), PlotError> {
+    let below = panels.iter().flat_map(|panel| &panel.series).flat_map(|series| &series.points);
+    let below = below.filter(|point| point.mean <= 0.0 && point.mean.is_finite()).count();
+    let note = match below {
+        0 => note.to_owned(),
+        n => format!("{note}; {n} means at or below 0 have no place on this axis"),
+    };
     let floor = floor.filter(|floor| usable(floor.mean));
     let (x, y) = scales(panels, floor);
     let mut names: Vec<&str> = Vec::new();
@@ -89,7 +95,9 @@ pub fn quality(
     let width = if beside { body + legend.width() + 12.0 } else { body };
 
     let title = title_lines(title, width);
-    let top = 12.0 + title.len() as f64 * line_height(TITLE_SIZE) + 6.0 + line_height(LABEL);
+    let note = text::wrap(&note, TICK_SIZE, width - 24.0);
+    let under = 12.0 + title.len() as f64 * line_height(TITLE_SIZE);
+    let top = under + note.len() as f64 * line_height(TICK_SIZE) + 8.0 + line_height(LABEL);
     let row = line_height(LABEL) + 6.0 + tall + 22.0;
     let bottom = top + down as f64 * row + line_height(LABEL);
     let below = if beside { 8.0 } else { 14.0 + legend.height() + 10.0 };
@@ -98,6 +106,7 @@ pub fn quality(
 
     let mut canvas = Canvas::new(width, height);
     canvas.paragraph([width / 2.0, 12.0 + f64::from(TITLE_SIZE)], &title, TITLE_SIZE, Align::Middle);
+    canvas.paragraph([width / 2.0, under + f64::from(TICK_SIZE)], &note, TICK_SIZE, Align::Middle);
     for (i, panel) in panels.iter().enumerate() {
         let column = i % across;
         let frame = Frame {
@@ -181,8 +190,13 @@ fn draw_panel(canvas: &mut Canvas, frame: &Frame, panel: &QualityPanel<'_>, name
         .iter()
         .map(|series| (names.iter().position(|name| *name == series.name).unwrap_or(0), placeable(series)))
         .collect();
+    // An end that is not above 0 lies below all that a logarithmic axis shows.
     let low = |point: &Quality| {
-        if point.low.is_finite() { point.low.clamp(point.mean / 4.0, point.mean) } else { point.mean }
+        if point.low.is_finite() {
+            point.low.clamp(frame.y.ends().0.min(point.mean), point.mean)
+        } else {
+            point.mean
+        }
     };
     let high = |point: &Quality| if point.high.is_finite() { point.high.max(point.mean) } else { point.mean };
     let faint = if series.len() > 6 { 0.08 } else { 0.15 };

@@ -120,7 +120,8 @@ fn quality_survives_bad_points_and_names_each_series_once() {
     let folder = Folder::new("quality");
     let point = |evals, mean| Quality { evals, mean, low: -1.0, high: mean * 2.0 };
     let bad = BAD.iter().flat_map(|v| [point(10.0, *v), point(*v, 0.1)]);
-    let points: Vec<_> = [point(100.0, 0.1), point(10.0, 0.4)].into_iter().chain(bad).collect();
+    let points: Vec<_> =
+        [point(100.0, 0.1), point(10.0, 0.4), point(200.0, -0.01)].into_iter().chain(bad).collect();
     let series = |name, points| QualitySeries { name, points };
     let panel = |title| QualityPanel {
         title,
@@ -131,12 +132,14 @@ fn quality_survives_bad_points_and_names_each_series_once() {
         ],
     };
     let floor = Some(Floor { mean: 0.01, low: 0.0, high: f64::NAN });
-    quality(&folder.stem(), "t", "distance", &[panel("vp"), panel("ve"), panel("sub-vp")], floor).unwrap();
+    let panels = [panel("vp"), panel("ve"), panel("sub-vp")];
+    quality(&folder.stem(), ["t", "distance", "over three seeds"], &panels, floor).unwrap();
     let svg = folder.check();
+    assert!(svg.contains("over three seeds; 3 means at or below 0 have no place on this axis"));
     assert_eq!(svg.matches(">heun<").count(), 1);
     assert_eq!(svg.matches(">floor<").count(), 1);
-    quality(&folder.stem(), "t", "distance", &[], None).unwrap();
-    folder.check();
+    quality(&folder.stem(), ["t", "distance", "one seed"], &[], None).unwrap();
+    assert!(folder.check().contains(">one seed<"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod domain;
 mod ends;
 mod growth;
 mod held_out;
+mod indistinct;
 mod law;
 mod numbers;
 mod remembered;
@@ -18,7 +19,6 @@ use tweedie_solvers::likelihood::Divergence;
 use tweedie_solvers::method::Method;
 use tweedie_solvers::sde::{LinearSde, Use};
 
-use super::record::{DATA, Summary};
 use crate::recipe::{ModelSpec, Named, Recipe, coordinates};
 use crate::train::Checkpoint;
 use ends::{blur, prior, reach, spans};
@@ -27,6 +27,7 @@ use training::unseen;
 
 pub use columns::unbounded;
 pub use domain::{Domain, strangers};
+pub use indistinct::indistinct;
 pub use law::Law;
 pub use numbers::{Digits, numbers};
 pub use remembered::remembered;
@@ -209,34 +210,6 @@ pub fn few_dimensions(divergence: Divergence, dim: usize) -> Option<String> {
 /// `1 step`, `5 steps`.
 fn counted(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
-}
-
-/// The sentences about what a run measured: where every mean of two or more is at the floor.
-pub fn indistinct(recipe: &Recipe, summary: &[Summary]) -> Vec<String> {
-    let mut out = Vec::new();
-    for (data, _) in &recipe.data {
-        for sde in &recipe.sdes {
-            let flat = |metric: &str| {
-                let mine = |r: &&Summary| {
-                    r.data == data.label && r.sde == sde.label && r.metric == metric && r.method != DATA
-                };
-                let rows: Vec<&Summary> = summary.iter().filter(mine).collect();
-                rows.len() > 1 && rows.iter().all(|r| r.at_floor())
-            };
-            let metrics = recipe.metrics.iter().map(|m| m.label.clone()).filter(|label| flat(label));
-            let metrics: Vec<String> = metrics.collect();
-            if !metrics.is_empty() {
-                out.push(format!(
-                    "{}, {}: every mean is at the floor, so {n} samples cannot tell the methods apart by {}; raise samples above {n}",
-                    data.label,
-                    sde.label,
-                    listed(&metrics),
-                    n = recipe.samples
-                ));
-            }
-        }
-    }
-    out
 }
 
 /// `a`, `a and b`, `a, b and c`.

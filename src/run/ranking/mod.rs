@@ -1,9 +1,19 @@
 //! Methods against each other at budgets of evaluations: groups that the seeds cannot tell apart, and the Pareto front of error against
 //! evaluations. Where a recipe has `evals`, by its first metric.
+//!
+//! The family of a budget, data set and SDE is all pairs of its methods: whether two of them are told apart is Holm's word ([`holm`]), so
+//! that where all means are equal 95 % of the families have one group. Group 1 is the best mean and what is not told apart from it; the
+//! next group is the best mean of the rest, and what of the rest is not told apart from that one; and so on. So a method is told apart
+//! from the *first* of every better group, not from all of its members. Methods at the floor are not told apart, whatever the test says.
+//! The front is one of means, and tested against nothing.
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::record::{DATA, Record, Summary, interval};
+use super::floor::{LEAST_SEEDS, Standing};
+use super::holm::{self, BySeed, told_apart};
+use super::record::{DATA, Record, Summary};
 use crate::recipe::Recipe;
 use crate::registry::METHODS;
 
@@ -32,19 +42,22 @@ pub struct Ranked {
     pub seconds: f64,
     /// The mean over seeds.
     pub mean: f64,
-    /// Lower end of its interval.
+    /// Lower end of its interval; empty for one seed and where samples diverged.
     pub low: Option<f64>,
-    /// Upper end of its interval.
+    /// Upper end of its interval; empty where the lower end is.
     pub high: Option<f64>,
-    /// Whether the mean is not above the upper end of the floor's interval.
-    pub at_floor: bool,
-    /// 1 for the best and what cannot be told from it, 2 for the best of the others, and so on; none where samples diverged.
+    /// Where the mean stands against the floor.
+    pub against_floor: Option<Standing>,
+    /// 1 for the best and what is not told apart from it, 2 for the best of the others, and so on; empty where samples diverged and
+    /// where there are fewer than three seeds.
     pub group: Option<usize>,
-    /// Whether nothing that costs as much or less is better, over all budgets; what is at the floor counts as equal.
+    /// How many comparisons the groups of this budget survive: all pairs of its methods.
+    pub comparisons: usize,
+    /// Whether no mean that costs as much or less is better, over all budgets; what is at the floor counts as equal.
     pub pareto: bool,
 }
 
-/// The rows of every data set, SDE and budget, the best first; none for a recipe of step counts or of one seed.
+/// The rows of every data set, SDE and budget, the best first; none for a recipe of step counts.
 pub fn ranking(
     recipe: &Recipe,
     records: &[Record],
@@ -52,7 +65,7 @@ pub fn ranking(
     seconds: &dyn Fn(&Summary) -> f64,
 ) -> Vec<Ranked> {
     let Some(metric) = recipe.metrics.first().map(|m| m.label.as_str()) else { return vec![] };
-    if recipe.evals.is_empty() || recipe.seeds.len() < 2 {
+    if recipe.evals.is_empty() {
         return vec![];
     }
     let mut out = Vec::new();
@@ -60,21 +73,13 @@ pub fn ranking(
         for sde in &recipe.sdes {
             let here = |r: &&Summary| r.data == data.label && r.sde == sde.label && r.metric == metric;
             let all: Vec<&Summary> = summary.iter().filter(here).filter(|r| r.method != DATA).collect();
-            let values = |r: &Summary| -> Vec<f64> {
-                let same = |x: &&Record| {
-                    (&x.data, &x.sde, &x.metric) == (&r.data, &r.sde, &r.metric)
-                        && (&x.method, &x.grid, x.steps) == (&r.method, &r.grid, r.steps)
-                };
-                let mut found: Vec<(u64, f64)> =
-                    records.iter().filter(same).map(|x| (x.seed, x.value)).collect();
-                found.sort_by_key(|(seed, _)| *seed);
-                found.into_iter().map(|(_, value)| value).collect()
-            };
-            let values: Vec<Vec<f64>> = all.iter().map(|r| values(r)).collect();
+            let values = by_seed(&all, records);
             let front = front(&all);
             for &budget in &recipe.evals {
                 let paid = within(recipe, &all, budget);
-                for (place, group) in groups(&all, &values, paid) {
+                let ranked = groups(&all, &values, paid);
+                let compared = ranked.iter().filter(|(_, group)| group.is_some()).count();
+                for (place, group) in ranked {
                     let r = all[place];
                     let method = recipe.methods.iter().find(|m| m.label == r.method);
                     out.push(Ranked {
@@ -91,8 +96,9 @@ pub fn ranking(
                         mean: r.mean,
                         low: r.low,
                         high: r.high,
-                        at_floor: r.at_floor(),
+                        against_floor: r.against_floor,
                         group,
+                        comparisons: holm::comparisons(compared),
                         pareto: front[place],
                     });
                 }
@@ -100,6 +106,19 @@ pub fn ranking(
         }
     }
     out
+}
+
+/// The values of every row.
+fn by_seed(all: &[&Summary], records: &[Record]) -> Vec<BySeed> {
+    let key = |method: &str, grid: &str, steps: Option<usize>| format!("{method}\n{grid}\n{steps:?}");
+    let mut found: BTreeMap<String, BySeed> = BTreeMap::new();
+    if let Some(first) = all.first() {
+        let here = |r: &&Record| (&r.data, &r.sde, &r.metric) == (&first.data, &first.sde, &first.metric);
+        for r in records.iter().filter(here) {
+            found.entry(key(&r.method, &r.grid, r.steps)).or_default().insert(r.seed, r.value);
+        }
+    }
+    all.iter().map(|r| found.remove(&key(&r.method, &r.grid, r.steps)).unwrap_or_default()).collect()
 }
 
 /// The row of every method and grid that spends the most within a budget.
@@ -119,35 +138,35 @@ fn within(recipe: &Recipe, all: &[&Summary], budget: usize) -> Vec<usize> {
     best
 }
 
-/// Rows from the best to the worst with their groups. Two are told apart if the 95 % interval of their difference over seeds (Student, seed by
-/// seed) does not hold 0 and not both are at the floor.
-fn groups(all: &[&Summary], values: &[Vec<f64>], mut places: Vec<usize>) -> Vec<(usize, Option<usize>)> {
+/// Rows from the best to the worst with their groups.
+fn groups(all: &[&Summary], values: &[BySeed], mut places: Vec<usize>) -> Vec<(usize, Option<usize>)> {
     places.sort_by(|&a, &b| all[a].mean.total_cmp(&all[b].mean));
-    let (mut rest, broken): (Vec<usize>, Vec<usize>) =
-        places.into_iter().partition(|&p| all[p].mean.is_finite());
+    let (sound, broken): (Vec<usize>, Vec<usize>) =
+        places.into_iter().partition(|&p| all[p].mean.is_finite() && all[p].seeds >= LEAST_SEEDS);
+    let apart = told_apart(&sound.iter().map(|&p| &values[p]).collect::<Vec<_>>());
     let mut out = Vec::new();
+    let mut rest: Vec<usize> = (0..sound.len()).collect();
     let mut group = 0;
     while let Some(&best) = rest.first() {
         group += 1;
-        let alike = |p: usize| {
-            let differences: Vec<f64> = values[p].iter().zip(&values[best]).map(|(a, b)| a - b).collect();
-            let (mean, half) = interval(&differences);
-            p == best || (all[p].at_floor() && all[best].at_floor()) || half.is_none_or(|h| mean.abs() <= h)
-        };
-        let (mine, others): (Vec<usize>, Vec<usize>) = rest.iter().partition(|&&p| alike(p));
-        out.extend(mine.into_iter().map(|p| (p, Some(group))));
+        let alike = |i: usize| !apart[i][best] || (all[sound[i]].at_floor() && all[sound[best]].at_floor());
+        let (mine, others): (Vec<usize>, Vec<usize>) = rest.iter().partition(|&&i| alike(i));
+        out.extend(mine.into_iter().map(|i| (sound[i], Some(group))));
         rest = others;
     }
     out.extend(broken.into_iter().map(|p| (p, None)));
     out
 }
 
-/// Whether each row is on the front of low error and few evaluations; an error below the floor counts as the floor.
+/// Whether each row is on the front of low means and few evaluations. A mean at the floor, or below it, counts as the floor.
 fn front(all: &[&Summary]) -> Vec<bool> {
-    let error = |r: &Summary| r.mean.max(r.floor_high.unwrap_or(0.0));
+    let error = |r: &Summary| {
+        let floor = r.floor.unwrap_or(f64::NEG_INFINITY);
+        if r.at_floor() { floor } else { r.mean.max(floor) }
+    };
     let beaten = |r: &Summary| {
         all.iter().any(|o| {
-            error(o).is_finite()
+            o.mean.is_finite()
                 && o.evals <= r.evals
                 && error(o) <= error(r)
                 && (o.evals < r.evals || error(o) < error(r))
@@ -155,3 +174,6 @@ fn front(all: &[&Summary]) -> Vec<bool> {
     };
     all.iter().map(|r| r.mean.is_finite() && !beaten(r)).collect()
 }
+
+#[cfg(test)]
+mod tests;
