@@ -11,7 +11,7 @@
 use tweedie_solvers::Result;
 
 use super::pairs::{OfSquares, mean_between, mean_within};
-use super::{Known, Metric, check, finite};
+use super::{Known, Metric, Prospect, check, count, finite};
 use crate::points::Points;
 
 /// Squared energy distance, unbiased, `energy`; needs 2 points or more in each set, which may differ in size.
@@ -24,6 +24,10 @@ impl Metric for Energy {
         let between = mean_between(samples, reference, &Distance);
         let within = [samples, reference].map(|set| mean_within(set, &Distance));
         finite(2.0 * between - within[0] - within[1])
+    }
+
+    fn foresee(&self, prospect: &mut Prospect<'_>) -> Result<()> {
+        count(prospect.count, 2, "samples")
     }
 }
 

@@ -12,7 +12,7 @@
 use tweedie_solvers::exact::Exact;
 use tweedie_solvers::{Error, Result};
 
-use super::{Known, Metric, Range, check};
+use super::{Known, Metric, Prospect, Range, check, count};
 use crate::points::Points;
 
 const MOST_CELLS: usize = 1000;
@@ -56,6 +56,12 @@ impl Metric for Kl {
 
     fn range(&self) -> Range {
         Range::Positive
+    }
+
+    fn foresee(&self, prospect: &mut Prospect<'_>) -> Result<()> {
+        count(prospect.count, 1, "samples")?;
+        // One cell tells whether there are any.
+        prospect.known.density()?.cells(1).map(|_| ())
     }
 }
 

@@ -19,7 +19,7 @@ use tweedie_solvers::lanes::exp_f64;
 use tweedie_solvers::{Error, Result};
 
 use super::pairs::{BLOCK, OfSquares, mean_between, mean_within};
-use super::{Known, Metric, check, finite, squared_distance};
+use super::{Known, Metric, Prospect, check, count, finite, squared_distance};
 use crate::points::Points;
 
 const MEDIAN_POINTS: usize = 1000;
@@ -60,6 +60,16 @@ impl Metric for Mmd {
         let within = [samples, reference].map(|set| mean_within(set, &kernel));
         finite(within[0] + within[1] - 2.0 * mean_between(samples, reference, &kernel))
     }
+
+    fn foresee(&self, prospect: &mut Prospect<'_>) -> Result<()> {
+        count(prospect.count, 2, "samples")?;
+        if self.bandwidths.is_none() {
+            for reference in &mut *prospect.references {
+                default_bandwidths(&reference)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The mean of e^(f |x − y|²) over the factors f = −1/(2h²).
@@ -96,7 +106,8 @@ fn default_bandwidths(reference: &Points) -> Result<Vec<f64>> {
         Ok(bandwidths)
     } else {
         Err(Error::Unsupported(format!(
-            "the median distance of the reference points is {median}, from which mmd can take no bandwidths"
+            "the median distance of the reference points is {median}, from which mmd can take no bandwidths; give some, as in \
+             {{ name = \"mmd\", bandwidths = [0.5, 1.0] }}"
         )))
     }
 }
@@ -213,8 +224,7 @@ mod tests {
         let error = Mmd::default()
             .measure(&normal("x", 5, 2, 1.0), &same, &Known::default())
             .map_err(|e| e.to_string());
-        let sentence =
-            "the median distance of the reference points is 0, from which mmd can take no bandwidths";
-        assert_eq!(error.err().as_deref(), Some(sentence));
+        let sentence = "the median distance of the reference points is 0, from which mmd can take no bandwidths; give some";
+        assert!(error.expect_err("no bandwidths").starts_with(sentence));
     }
 }

@@ -16,7 +16,7 @@
 use tweedie_solvers::{Error, Result};
 
 use super::chi_square::quantile;
-use super::{Known, Metric, Range, check, finite};
+use super::{Known, Metric, Prospect, Range, check, count, finite};
 use crate::points::Points;
 
 /// P(|z| ≤ 3) of a standard normal z.
@@ -61,6 +61,11 @@ impl Metric for ModeCoverage {
     fn range(&self) -> Range {
         Range::Fraction
     }
+
+    fn foresee(&self, prospect: &mut Prospect<'_>) -> Result<()> {
+        count(prospect.count, 1, "samples")?;
+        components(prospect.known.modes()?, prospect.dim).map(|_| ())
+    }
 }
 
 impl Metric for ModeWeights {
@@ -71,6 +76,11 @@ impl Metric for ModeWeights {
 
     fn range(&self) -> Range {
         Range::Fraction
+    }
+
+    fn foresee(&self, prospect: &mut Prospect<'_>) -> Result<()> {
+        count(prospect.count, 1, "samples")?;
+        components(prospect.known.modes()?, prospect.dim).map(|_| ())
     }
 }
 

@@ -8,7 +8,7 @@
 
 use tweedie_solvers::Result;
 
-use super::{Known, Metric, Range, check};
+use super::{Known, Metric, Prospect, Range, check, count};
 use crate::points::Points;
 
 /// The fraction of samples off the support, `off-support`: from 0 to 1. Needs the density; of the reference only the dimension counts.
@@ -26,6 +26,11 @@ impl Metric for OffSupport {
 
     fn range(&self) -> Range {
         Range::Fraction
+    }
+
+    fn foresee(&self, prospect: &mut Prospect<'_>) -> Result<()> {
+        count(prospect.count, 1, "samples")?;
+        prospect.known.density().map(|_| ())
     }
 }
 

@@ -11,7 +11,7 @@
 use tweedie_solvers::{Error, Result};
 
 use super::assignment::Assignment;
-use super::{Known, Metric, Range, check, finite, squared_distance};
+use super::{Known, Metric, Prospect, Range, check, count, finite, squared_distance};
 use crate::points::Points;
 
 const MOST_POINTS: usize = 10_000;
@@ -28,11 +28,7 @@ impl Metric for W2 {
             let sizes = format!("w2 needs as many samples as reference points, but there are {n} and {m}");
             return Err(Error::Unsupported(sizes));
         }
-        if n > MOST_POINTS {
-            let size =
-                format!("w2 takes at most {MOST_POINTS} points, but there are {n}; sliced-w2 takes any");
-            return Err(Error::Unsupported(size));
-        }
+        few_enough(n)?;
         let (x, y) = (centred(samples), centred(reference));
         let spread = x.values().iter().chain(y.values()).map(|v| v * v).sum::<f64>();
         finite(n as f64 * spread)?;
@@ -49,6 +45,20 @@ impl Metric for W2 {
     fn range(&self) -> Range {
         Range::Positive
     }
+
+    fn foresee(&self, prospect: &mut Prospect<'_>) -> Result<()> {
+        count(prospect.count, 1, "samples")?;
+        few_enough(prospect.count)
+    }
+}
+
+/// An error above 10 000 points.
+fn few_enough(n: usize) -> Result<()> {
+    if n <= MOST_POINTS {
+        return Ok(());
+    }
+    let size = format!("w2 takes at most {MOST_POINTS} points, but there are {n}; sliced-w2 takes any");
+    Err(Error::Unsupported(size))
 }
 
 /// The points minus their mean.

@@ -50,10 +50,17 @@ pub const METRICS: Shelf<dyn Metric> = Shelf {
             },
             Entry {
                 name: "c2st",
-                about: "accuracy of nearest neighbours that tell samples from data, 0.5 for equal laws",
+                about: "accuracy of a classifier that tells samples from data, 0.5 for equal laws: a small network, or with \
+                        classifier = \"neighbours\" and neighbours = 5 the nearest neighbours",
                 build: |s| {
+                    let network =
+                        s.choice("classifier", &[("network", true), ("neighbours", false)], "network")?;
+                    if network {
+                        s.excluded(&["neighbours"], "be left out unless classifier = \"neighbours\"")?;
+                        return Ok(Box::new(C2st::Network));
+                    }
                     let neighbours = s.integer("neighbours", 5, 1..=9999)? as usize;
-                    Ok(Box::new(C2st::new(neighbours).map_err(|e| s.wrap(e))?))
+                    Ok(Box::new(C2st::neighbours(neighbours).map_err(|e| s.wrap(e))?))
                 },
             },
             Entry {
