@@ -81,7 +81,7 @@ impl Recipe {
             }
             self.check_density(data)?;
         }
-        Ok(())
+        self.check_metrics()
     }
 
     /// Metrics take so many points and no fewer or more: samples, or as many as a user's points have rows for.

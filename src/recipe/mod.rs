@@ -5,6 +5,7 @@ mod answers;
 mod budget;
 mod check;
 mod expand;
+mod measures;
 mod pairs;
 mod parts;
 mod section;

@@ -1,5 +1,8 @@
 //! Numbers from samples: metrics, their floors, and likelihoods.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use rayon::prelude::*;
 use tweedie_solvers::Key;
 use tweedie_solvers::clock::Grid;
@@ -15,9 +18,9 @@ use super::solver_error::{SOLVER_ERROR, SOLVER_ERROR_LARGEST, Solved, solver_err
 use super::{Drawn, Model, Place, densities};
 use crate::data::{Data, Standardise};
 use crate::error::{Error, Result};
-use crate::metrics::{Known, Metric};
+use crate::metrics::{Known, Measured, Metric};
 use crate::points::Points;
-use crate::recipe::{Recipe, units};
+use crate::recipe::{Named, Recipe, units};
 use crate::registry::NLL;
 use crate::report::Progress;
 
@@ -31,22 +34,58 @@ pub(super) struct Yardstick {
     memory: Option<Memory>,
     /// What distances are taken behind.
     map: Option<Standardise>,
+    /// By data set, SDE and metric: a sentence about one of the cells, and their number.
+    said: Mutex<BTreeMap<String, (String, usize)>>,
 }
 
 impl Yardstick {
     pub(super) fn of(data: &dyn Data, standardise: bool) -> Result<Self> {
         let (known, extent, memory) = (Known::of(data), Extent::of(data), data.own().and_then(Memory::of));
-        Ok(Self { known, extent, memory, map: units(data, standardise)? })
+        Ok(Self { known, extent, memory, map: units(data, standardise)?, said: Mutex::default() })
     }
 
     /// A metric of points in the user's coordinates.
-    fn measure(&self, metric: &dyn Metric, samples: &Points, reference: &Points) -> Result<f64> {
+    fn measure(&self, metric: &dyn Metric, samples: &Points, reference: &Points) -> Result<Measured> {
         let behind = |points: &Points| self.map.as_ref().map(|map| map.apply(points));
         let (samples, reference) = (
             behind(samples).unwrap_or_else(|| samples.clone()),
             behind(reference).unwrap_or_else(|| reference.clone()),
         );
-        Ok(metric.measure(&samples, &reference, &self.known)?)
+        Ok(metric.detailed(&samples, &reference, &self.known)?)
+    }
+
+    /// The row of a metric and those of its parts; where it cannot be taken a row that is not a number, and a sentence in `said`.
+    fn take(&self, metric: &Named<dyn Metric>, (a, b): (&Points, &Points), label: &Label) -> Vec<Record> {
+        let about = |what: &str| {
+            let steps = label.steps.map_or_else(String::new, |n| format!(", {n} steps"));
+            let cell = format!("{} {}{steps}, seed {}", label.method, label.grid, label.seed);
+            let text = format!("{} {}: {} of {cell}: {what}", label.data, label.sde, metric.label);
+            let place = format!("{} {} {}", label.data, label.sde, metric.label);
+            let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+            // The least of them, whatever the order of threads, and how many there are.
+            let (first, count) = said.entry(place).or_insert_with(|| (text.clone(), 0));
+            *count += 1;
+            *first = first.clone().min(text);
+        };
+        match self.measure(&*metric.it, a, b) {
+            Ok(found) => {
+                found.remark.iter().for_each(|what| about(what));
+                let part = |(name, v): &(&str, f64)| label.record(&format!("{}-{name}", metric.label), *v);
+                let parts = found.parts.iter().map(part);
+                std::iter::once(label.record(&metric.label, found.value)).chain(parts).collect()
+            }
+            Err(error) => {
+                about(&format!("it cannot be taken, so that the cell is empty: {error}"));
+                vec![label.record(&metric.label, f64::NAN)]
+            }
+        }
+    }
+
+    /// What was said of cells: one sentence for each data set, SDE and metric.
+    pub(super) fn said(&self) -> Vec<String> {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let more = |n: usize| if n > 1 { format!("; likewise {} more", n - 1) } else { String::new() };
+        said.values().map(|(first, count)| format!("{first}{}", more(*count))).collect()
     }
 }
 
@@ -63,9 +102,11 @@ pub(super) fn samples(
     let points = drawn.points.slice(0, reference.len());
     let mut records = Vec::new();
     for metric in &recipe.metrics {
-        let value =
-            if drawn.diverged.is_some() { f64::NAN } else { by.measure(&*metric.it, &points, &reference)? };
-        records.push(label.record(&metric.label, value));
+        if drawn.diverged.is_some() {
+            records.push(label.record(&metric.label, f64::NAN));
+        } else {
+            records.extend(by.take(metric, (&points, &reference), label));
+        }
     }
     if let Some((count, step)) = drawn.diverged {
         records.push(label.record("diverged", count as f64));
@@ -79,7 +120,7 @@ pub(super) fn samples(
         for metric in recipe.metrics.iter().filter(|_| drawn.diverged.is_none() && near.len() < points.len())
         {
             // Where too few are left for a metric there is nothing to say.
-            let rest = by.measure(&*metric.it, &near, &reference).unwrap_or(f64::NAN);
+            let rest = by.measure(&*metric.it, &near, &reference).map_or(f64::NAN, |found| found.value);
             records.push(label.record(&format!("{}{WITHOUT}", metric.label), rest));
         }
     }
@@ -101,8 +142,7 @@ pub(super) fn floors(recipe: &Recipe, by: &[Yardstick], progress: &Progress) -> 
         let count = recipe.compared(&*data.it);
         let (a, b) = (data.it.ideal(&key.child(0), count), data.it.held_out(&key.child(1), count));
         let label = Label { data: data.label.clone(), ..Label::data(seed) };
-        let rows = recipe.metrics.iter().map(|m| Ok(label.record(&m.label, by.measure(&*m.it, &a, &b)?)));
-        let rows = rows.collect::<Result<_>>()?;
+        let rows = recipe.metrics.iter().flat_map(|m| by.take(m, (&a, &b), &label)).collect();
         bar.inc(1);
         Ok(rows)
     };

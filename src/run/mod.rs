@@ -276,6 +276,7 @@ pub fn run(recipe: &Recipe, place: &Place<'_>, warn: &dyn Fn(&str)) -> Result<Ou
     let mut seen = lore::indistinct(recipe, &summary);
     seen.extend(lore::remembered(recipe, &records));
     seen.extend(excess::worse_than_none(&levels));
+    seen.extend(yardsticks.iter().flat_map(Yardstick::said));
     seen.iter().for_each(|text| warn(text));
     let notes = diverged.iter().chain(&outliers).cloned().collect();
     manifest.finish(place.out, (seen, notes), [trained, sampled, start.elapsed()])?;
