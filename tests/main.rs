@@ -9,6 +9,7 @@ mod cli;
 mod convergence;
 mod determinism;
 mod docs;
+mod empty_cells;
 mod emulated;
 mod errors;
 mod flow_reference;

@@ -7,7 +7,7 @@ use super::workbench::{Bench, MIXTURE};
 #[test]
 fn recipes_with_mistakes() {
     let bench = Bench::new();
-    let cases: [(&str, &[&str]); 48] = [
+    let cases: [(&str, &[&str]); 50] = [
         ("sde = \"vpp\"", &["r.toml", "there is no sde `vpp`", "did you mean `vp`"]),
         ("method = \"huen\"", &["there is no method `huen`", "did you mean `heun`"]),
         ("data = \"two-moon\"", &["`two-moon`", "`two-moons`"]),
@@ -64,8 +64,16 @@ fn recipes_with_mistakes() {
         ),
         ("data = { name = \"points\", file = \"none.csv\" }", &["none.csv", "cannot be read"]),
         ("metrics = [\"mode-coverage\"]", &["mode-coverage", "two-moons has none"]),
-        ("metrics = { name = \"c2st\", neighbours = 4 }", &["metrics.neighbours = 4", "odd"]),
-        ("metrics = { name = \"c2st\", neighbours = 0 }", &["metrics.neighbours = 0", "from 1 to 9999"]),
+        (
+            "metrics = { name = \"c2st\", classifier = \"neighbours\", neighbours = 4 }",
+            &["metrics.neighbours = 4", "odd"],
+        ),
+        (
+            "metrics = { name = \"c2st\", classifier = \"neighbours\", neighbours = 0 }",
+            &["metrics.neighbours = 0", "from 1 to 9999"],
+        ),
+        ("metrics = { name = \"c2st\", neighbours = 5 }", &["metrics.neighbours = 5", "classifier"]),
+        ("metrics = { name = \"c2st\", classifier = \"net\" }", &["metrics.classifier = \"net\"", "network"]),
         ("metrics = { name = \"kl\", cells = 1 }", &["metrics.cells = 1", "from 2 to 1000"]),
         ("this is not toml", &["r.toml", "line 1", "not TOML"]),
     ];
@@ -92,8 +100,12 @@ fn recipes_with_mistakes() {
     let exact = "data = \"eight-gaussians\"\nmodel = \"exact\"\n";
     for (extra, parts) in [
         ("samples = 20000\nmetrics = \"w2\"", &["samples = 20000", "10000"][..]),
-        ("samples = 1\nmetrics = \"energy\"", &["samples = 1", "2 samples"]),
-        ("samples = 4\nmetrics = \"c2st\"", &["samples = 4", "c2st needs 5 samples"]),
+        ("samples = 1\nmetrics = \"energy\"", &["metric energy", "samples = 1", "at least 2 samples"]),
+        ("samples = 9\nmetrics = \"c2st\"", &["metric c2st", "samples = 9", "at least 10 samples"]),
+        (
+            "samples = 6\nmetrics = { name = \"c2st\", classifier = \"neighbours\", neighbours = 7 }",
+            &["samples = 6", "at least 7 samples"],
+        ),
         (
             "[likelihood]\nmethod = \"heun\"\ngrid = { name = \"explicit\", times = [0.5, 0.1] }",
             &["likelihood.grid", "must start at T = 1"],

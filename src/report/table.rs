@@ -53,8 +53,17 @@ fn quality(
     }
     let line = |(method, grid): (&str, &str)| -> Vec<String> {
         let mine: Vec<&&Summary> = rows.iter().filter(|r| r.method == method && r.grid == grid).collect();
-        let cells =
-            columns.iter().map(|c| mine.iter().find(|r| r.steps == *c).map_or_else(String::new, |r| cell(r)));
+        let diverged = |r: &Summary| {
+            let same = |o: &&Summary| (&o.data, &o.sde, &o.method) == (&r.data, &r.sde, &r.method);
+            let mut counts = summary.iter().filter(|o| o.metric == "diverged").filter(same);
+            counts.any(|o| (&o.grid, o.steps) == (&r.grid, r.steps))
+        };
+        let shown = |r: &Summary| {
+            // Why it is empty is said in a warning.
+            if r.mean.is_nan() && !diverged(r) { "not found".to_owned() } else { cell(r) }
+        };
+        let of = |steps: &Option<usize>| mine.iter().find(|r| r.steps == *steps);
+        let cells = columns.iter().map(|c| of(c).map_or_else(String::new, |r| shown(r)));
         let name = if several { format!("{method}, {grid}") } else { method.to_owned() };
         // The final denoising is one more, whatever the steps.
         let last = f64::from(u8::from(recipe.finish == Finish::Denoise));
