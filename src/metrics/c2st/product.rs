@@ -54,13 +54,13 @@ fn block<S: Simd, const M: usize>(
     let mut sums = [start; M];
     for k in 0..inner {
         let (at, y) = (row * a.row + k * a.inner, b[k * width + v]);
-        for i in 0..M {
+        for (i, sum) in sums.iter_mut().enumerate() {
             let x = s.splat_f32s(a.values[at + i * a.row]);
-            sums[i] = s.add_f32s(sums[i], s.mul_f32s(x, y));
+            *sum = s.add_f32s(*sum, s.mul_f32s(x, y));
         }
     }
-    for i in 0..M {
-        out[(row + i) * width + v] = sums[i];
+    for (i, sum) in sums.into_iter().enumerate() {
+        out[(row + i) * width + v] = sum;
     }
 }
 
