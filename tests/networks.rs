@@ -4,7 +4,7 @@ use super::workbench::Bench;
 
 /// Networks of the default shape and loss, after a tenth of the default updates, are nearer to the exact score than a network that
 /// says 0 at every level that samplers and likelihoods use, under every kind of SDE; with the defaults of before (uniform times,
-/// no finest scale) two of the three are not, and the program says so.
+/// no finest scale) at least two of the three are not, and the program says so.
 #[test]
 fn networks_are_better_than_none_at_every_level() {
     let bench = Bench::new();
@@ -33,7 +33,10 @@ fn networks_are_better_than_none_at_every_level() {
     let before: Vec<&str> = before.iter().flat_map(|set| ["--set", set]).collect();
     let (then, said) = worst("before", &before);
     assert!(then[0] > 10.0 && then[2] > 1.0, "{then:?}");
-    assert_eq!(said.matches("a network that says 0").count(), 2, "{said}");
+    for sde in ["sub-vp", "edm"] {
+        let worse = format!("two-moons, {sde}: at t = ");
+        assert!(said.lines().any(|l| l.contains(&worse) && l.contains("a network that says 0")), "{said}");
+    }
     // What the law of times leaves out is foreseen.
-    assert!(said.contains("edm: train.times draws 0.0") && said.contains("times = \"level\""), "{said}");
+    assert!(said.contains("edm: train.times draws 0.002 %") && said.contains("times = \"level\""), "{said}");
 }

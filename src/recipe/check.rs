@@ -70,7 +70,6 @@ impl Recipe {
                     Error::Input(format!("{}: model = \"exact\" on {}: {e}", self.file, data.label))
                 })?;
             }
-            self.check_counts(data)?;
             for metric in self.metrics.iter().filter(|m| m.label.starts_with("mode-")) {
                 if data.it.mixture().is_none() {
                     return Err(Error::Input(format!(
@@ -82,37 +81,6 @@ impl Recipe {
             self.check_density(data)?;
         }
         self.check_metrics()
-    }
-
-    /// Metrics take so many points and no fewer or more: samples, or as many as a user's points have rows for.
-    fn check_counts(&self, data: &Named<dyn Data>) -> Result<()> {
-        let count = self.compared(&*data.it);
-        let given = if count < self.samples {
-            format!(
-                "{}: {count} points of {} can be compared with, held out and trained on",
-                self.file, data.label
-            )
-        } else {
-            format!("{}: samples = {}", self.file, self.samples)
-        };
-        for metric in &self.metrics {
-            let neighbours = metric.table.get("neighbours").and_then(toml::Value::as_integer);
-            if let Some(k) = neighbours.filter(|k| (count as i64) < *k) {
-                return Err(Error::Input(format!(
-                    "{given}: the metric {} needs {k} samples or more, as many as it has neighbours",
-                    metric.label
-                )));
-            }
-            let most = if metric.label == "w2" { 10_000 } else { usize::MAX };
-            if count < 2 || count > most {
-                let rule = format!(
-                    "the metric {} needs 2 samples or more, and w2 takes 10000 at most",
-                    metric.label
-                );
-                return Err(Error::Input(format!("{given}: {rule}")));
-            }
-        }
-        Ok(())
     }
 
     /// Metrics that need the density of the data.

@@ -20,7 +20,12 @@ impl Recipe {
                 let (dim, known, references) = (data.it.dim(), &known, &mut drawn.into_iter());
                 metric.it.foresee(&mut Prospect { count, dim, known, references }).map_err(|e| {
                     let place = format!("{}: the metric {} on {}", self.file, metric.label, data.label);
-                    Error::Input(format!("{place} with samples = {}: {e}", self.samples))
+                    let given = if count < self.samples {
+                        format!("{count} points that can be compared with, held out and trained on")
+                    } else {
+                        format!("samples = {count}")
+                    };
+                    Error::Input(format!("{place} with {given}: {e}"))
                 })?;
             }
         }
