@@ -65,3 +65,48 @@ fn bandwidths_of_a_point_are_refused_before_training() {
     ];
     bench.refuses(&["run", recipe.to_str().unwrap()], &parts);
 }
+
+/// A sampling run and a likelihood that end before they arrive, and pictures with a file in their way, cost themselves alone: everything
+/// else is written, each failure is named, and the program says that the work failed.
+#[test]
+fn what_fails_after_training_leaves_the_rest() {
+    let bench = Bench::new();
+    let recipe = bench.write(
+        "r.toml",
+        "data = \"two-moons\"\nmodel = \"exact\"\nsamples = 60\nsteps = [4, 8]\nseed = [0, 1]\nsde = \"vp\"\nmetrics = \"sliced-w2\"\n\
+         method = [\"heun\", { name = \"rk45\", max-steps = 1 }]\n[likelihood]\npoints = 20\nmethod = { name = \"rk45\", max-steps = 1 }\n",
+    );
+    std::fs::create_dir(bench.path("out")).unwrap();
+    bench.write("out/figures", "not a folder");
+    // The folder is not empty, and `--resume` asks for models.
+    std::fs::create_dir(bench.path("out/models")).unwrap();
+    let done = bench.tweedie(&["run", recipe.to_str().unwrap(), "--out", "out", "--resume"]);
+    let (said, told) = (String::from_utf8(done.stderr).unwrap(), String::from_utf8(done.stdout).unwrap());
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("5 parts of the run failed, and their cells are empty")
+            && said.contains("manifest.json"),
+        "{said}"
+    );
+    assert!(told.contains("heun") && told.contains("not found"), "{told}");
+    let manifest = std::fs::read_to_string(bench.path("out/manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let failures: Vec<&str> =
+        manifest["failures"].as_array().unwrap().iter().map(|f| f.as_str().unwrap()).collect();
+    let begins = [
+        "likelihood, two-moons vp, seed 0: ",
+        "likelihood, two-moons vp, seed 1: ",
+        "picture all: ",
+        "samples, two-moons-vp-rk45_max-steps_1-seed0: ",
+        "samples, two-moons-vp-rk45_max-steps_1-seed1: ",
+    ];
+    assert_eq!(failures.len(), begins.len(), "{failures:?}");
+    for (failure, begin) in failures.iter().zip(begins) {
+        assert!(failure.starts_with(begin), "{failure}");
+    }
+    assert_eq!(manifest["finished"], true);
+    let summary = std::fs::read_to_string(bench.path("out/summary.csv")).unwrap();
+    let of = |method: &str| summary.lines().filter(|l| l.contains(method) && l.contains("sliced-w2")).count();
+    assert_eq!((of("heun"), of("rk45")), (2, 1), "{summary}");
+    assert!(summary.lines().any(|l| l.contains("rk45") && l.contains("NaN")), "{summary}");
+}

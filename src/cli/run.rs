@@ -143,6 +143,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     }
     let written: Vec<&str> = OURS.into_iter().filter(|name| out.join(name).exists()).collect();
     say(&format!("Everything is in {}: {}", out.display(), written.join(", ")));
+    if let Some(first) = outcome.failures.first() {
+        let parts = match outcome.failures.len() {
+            1 => "a part of the run failed, and its cells are empty".to_owned(),
+            n => format!("{n} parts of the run failed, and their cells are empty; the first of them"),
+        };
+        let all = out.join("manifest.json");
+        return Err(Error::Run(format!("{parts}: {first} ({} has every one)", all.display())));
+    }
     if outcome.diverged.len() == outcome.runs {
         return Err(Error::Run(
             "every run diverged; take more steps, or grids with shorter steps near the data".into(),

@@ -33,6 +33,8 @@ pub struct Manifest {
     warnings: Vec<String>,
     /// What was said at the end of samples that diverged or lie far from the data.
     notes: Vec<String>,
+    /// What failed after training, and is missing from the tables.
+    failures: Vec<String>,
     /// How the points of a user's files were divided, by the label of the data.
     splits: BTreeMap<String, Split>,
     /// Seconds since 1970.
@@ -102,6 +104,7 @@ impl Manifest {
             threads: rayon::current_num_threads(),
             warnings,
             notes: vec![],
+            failures: vec![],
             splits: recipe
                 .data
                 .iter()
@@ -125,18 +128,19 @@ impl Manifest {
             .map_err(|e| Error::Input(format!("{}: the file cannot be written ({e})", path.display())))
     }
 
-    /// Writes it as finished, with what the numbers gave to warn of and to note, and the times after training, after sampling and at the end.
+    /// Writes it as finished, with what the numbers gave to warn of and to note, what failed, and the times after training, after sampling and at the end.
     ///
     /// # Errors
     /// If the file cannot be written.
     pub fn finish(
         mut self,
         out: &Path,
-        (warnings, notes): (Vec<String>, Vec<String>),
+        (warnings, notes, failures): (Vec<String>, Vec<String>, Vec<String>),
         at: [Duration; 3],
     ) -> Result<()> {
         self.warnings.extend(warnings);
         self.notes = notes;
+        self.failures = failures;
         let [trained, sampled, end] = at.map(|d| d.as_secs_f64());
         self.finished = true;
         self.seconds = Some(Seconds {

@@ -103,13 +103,20 @@ pub(super) fn titled(title: &str, rows: &[&Summary]) -> String {
         let within = if any(Standing::At) { String::new() } else { format!(" than {reach}") };
         marks.push(format!("? not above it, but wider{within}"));
     }
-    if marks.is_empty() { title } else { format!("{title}\n{}", marks.join("; ")) }
+    if any(Standing::Below) {
+        marks.push("< below the floor: narrower than the data, or copies of them".to_owned());
+    }
+    if marks.is_empty() { title } else { format!("{title}\n{}", wrap(&marks.join("; "))) }
 }
 
 /// `2/step`, with what is spent besides: between two step counts the rest is what does not grow with them.
 fn cost(rows: &[&&Summary], last: f64) -> String {
     let points: Vec<(f64, f64)> =
         rows.iter().filter_map(|r| Some((r.steps? as f64, r.evals - last))).collect();
+    // A run that failed has counted nothing.
+    if rows.iter().any(|r| r.evals.is_nan()) {
+        return "–".to_owned();
+    }
     let Some(&(n, evals)) = points.first() else { return format!("{:.0}", rows[0].evals) };
     let each = match points.iter().find(|p| p.0 != n) {
         Some(other) => (other.1 - evals) / (other.0 - n),
@@ -149,10 +156,11 @@ pub(super) fn value(
     format!("{}{}{behind}{below}", mark(standing), short(mean))
 }
 
-/// `·` at the floor, `?` where that is not clear.
+/// `·` at the floor, `<` below it, `?` where that is not clear.
 pub(super) fn mark(standing: Option<Standing>) -> &'static str {
     match standing {
         Some(Standing::At) => "·",
+        Some(Standing::Below) => "<",
         Some(Standing::Unclear) => "?",
         Some(Standing::Above | Standing::TooFewSeeds) | None => "",
     }

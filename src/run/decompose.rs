@@ -28,7 +28,7 @@ use tweedie_solvers::sde::{Edm, Use};
 
 use super::models::exact;
 use super::record::{Label, Record, rate};
-use super::{Model, Place};
+use super::{Failures, Model, Place};
 use crate::error::Result;
 use crate::metrics::{Known, Metric, W2};
 use crate::points::Points;
@@ -56,11 +56,12 @@ struct Job {
 }
 
 /// The parts for every data set, SDE, method of fixed steps, grid, step count and seed.
-///
-/// # Errors
-/// Those of the methods and models.
-pub(super) fn decompose(recipe: &Recipe, models: &[Vec<Model>], place: &Place<'_>) -> Result<Vec<Record>> {
-    let Some(spec) = &recipe.decompose else { return Ok(vec![]) };
+pub(super) fn decompose(
+    recipe: &Recipe,
+    models: &[Vec<Model>],
+    (place, failures): (&Place<'_>, &Failures),
+) -> Vec<Record> {
+    let Some(spec) = &recipe.decompose else { return vec![] };
     let mut jobs = Vec::new();
     for data in 0..recipe.data.len() {
         for sde in 0..recipe.sdes.len() {
@@ -72,14 +73,17 @@ pub(super) fn decompose(recipe: &Recipe, models: &[Vec<Model>], place: &Place<'_
         }
     }
     let bar = place.progress.bar("taking errors apart", jobs.len() as u64);
-    let one = |job: &Job| -> Result<Vec<Record>> {
-        let rows = parts(recipe, spec, models, job, place.device)?;
+    let one = |job: &Job| {
+        let rows = parts(recipe, spec, models, job, place.device);
         bar.inc(1);
-        Ok(rows)
+        let (data, sde) = (&recipe.data[job.data].0.label, &recipe.sdes[job.sde].label);
+        let (method, grid) = (&recipe.methods[job.method].label, &recipe.grids[job.grid].label);
+        failures
+            .keep(|| format!("parts of the error, {data} {sde}, {method} {grid}, seed {}", job.seed), rows)
     };
-    let rows: Vec<Vec<Record>> = jobs.par_iter().map(one).collect::<Result<_>>()?;
+    let rows: Vec<Vec<Record>> = jobs.par_iter().filter_map(one).collect();
     bar.finish_and_clear();
-    Ok(rows.into_iter().flatten().collect())
+    rows.into_iter().flatten().collect()
 }
 
 fn parts(
@@ -97,7 +101,7 @@ fn parts(
     let (span, key) = (sde.it.span(Use::Sampling), Key::root(job.seed));
     let driver = Driver::Brownian.noise(&key, 0, span.end);
     let run = |score: &dyn ScoreModel, start: &Tensor, steps: usize, finish: Finish| -> Result<Solution> {
-        let grid = model.spacing(recipe, job.grid).grid(&*sde.it, span, steps)?;
+        let grid = model.spacing(recipe, job.grid)?.grid(&*sde.it, span, steps)?;
         let problem = Problem { sde: &*sde.it, model: score };
         let sampler = Sampler { problem, method: &*method.it, grid: &grid, finish };
         let _turn = crate::device::turn(device);

@@ -16,10 +16,11 @@ use super::draw::each;
 use super::lore::short;
 use super::models::EXACT;
 use super::record::{Label, Record};
-use super::{Model, Place};
+use super::{Failures, Model, Place};
 use crate::data::Data;
 use crate::error::Result;
 use crate::recipe::Recipe;
+use crate::train::TimeLaw;
 
 /// Levels of the curve, and points at each.
 const LEVELS: usize = 24;
@@ -75,8 +76,8 @@ pub(super) const WORST: &str = "excess-worst";
 pub(super) fn excess(
     recipe: &Recipe,
     models: &[Vec<Model>],
-    place: &Place<'_>,
-) -> Result<(Vec<Record>, Vec<Level>)> {
+    (place, failures): (&Place<'_>, &Failures),
+) -> (Vec<Record>, Vec<Level>) {
     let (mut records, mut levels) = (Vec::new(), Vec::new());
     for ((data, _), models) in recipe.data.iter().zip(models) {
         if !data.it.continuous() {
@@ -96,7 +97,9 @@ pub(super) fn excess(
                     method: "network".into(),
                     ..Label::data(seed)
                 };
-                let mine = of_model(&against, &*sde.it, &key, &label)?;
+                let what = || format!("excess, {} {}, seed {seed}", data.label, sde.label);
+                let found = failures.keep(what, of_model(&against, &*sde.it, &key, &label));
+                let Some(mine) = found else { continue };
                 let judged = mine.iter().filter(|l| l.carried >= FEW);
                 let ratios: Vec<f64> = judged.map(Level::ratio).collect();
                 if !ratios.is_empty() {
@@ -108,7 +111,7 @@ pub(super) fn excess(
             }
         }
     }
-    Ok((records, levels))
+    (records, levels)
 }
 
 fn of_model(against: &Against<'_>, sde: &dyn LinearSde, key: &Key, label: &Label) -> Result<Vec<Level>> {
@@ -187,14 +190,15 @@ pub fn worst(levels: &[Level]) -> Vec<Worst> {
 }
 
 /// The sentences about networks that are worse than none at a level that samplers or likelihoods use.
-pub(super) fn worse_than_none(levels: &[Level]) -> Vec<String> {
+pub(super) fn worse_than_none(recipe: &Recipe, levels: &[Level]) -> Vec<String> {
+    let law = if recipe.train.times == TimeLaw::Level { "" } else { ", or with times = \"level\"" };
     let bad = worst(levels).into_iter().filter(|w| w.level.ratio() >= 1.0);
     bad.map(|w| {
         let l = &w.level;
         let who = if l.sampled { "samplers and likelihoods" } else { "likelihoods" };
         format!(
             "{}, {}: at t = {}, where {who} ask it (σ/α = {}), the network is further from the exact score than a network that says 0: \
-             {} times its squared error; train longer, or with times = \"level\", or stop at a larger ε (excess.csv has all levels)",
+             {} times its squared error; train longer{law}, or stop at a larger ε (excess.csv has all levels)",
             w.data,
             w.sde,
             short(l.t),

@@ -1,27 +1,20 @@
-//! Numbers from samples: metrics, their floors, and likelihoods.
+//! Numbers from samples: metrics, and their floors.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 use tweedie_solvers::Key;
-use tweedie_solvers::clock::Grid;
-use tweedie_solvers::dynamics::Problem;
-use tweedie_solvers::kernel::Kernel;
-use tweedie_solvers::likelihood::{Flow, bits_per_dimension};
-use tweedie_solvers::sde::Use;
 
+use super::Drawn;
 use super::memorisation::{MEMORISATION, Memory};
 use super::outliers::{Extent, FARTHEST, OUTLIERS, WITHOUT};
-use super::record::{DATA, Label, Record};
-use super::solver_error::{SOLVER_ERROR, SOLVER_ERROR_LARGEST, Solved, solver_error};
-use super::{Drawn, Model, Place, densities};
+use super::record::{Label, Record};
 use crate::data::{Data, Standardise};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::metrics::{Known, Measured, Metric};
 use crate::points::Points;
 use crate::recipe::{Named, Recipe, units};
-use crate::registry::NLL;
 use crate::report::Progress;
 
 /// At least this many pairs of draws make a floor.
@@ -97,7 +90,7 @@ pub(super) fn samples(
     (data, by): (&dyn Data, &Yardstick),
     drawn: &Drawn,
     label: &Label,
-) -> Result<Vec<Record>> {
+) -> Vec<Record> {
     let reference = data.held_out(&Key::root(label.seed).branch("reference"), recipe.compared(data));
     let points = drawn.points.slice(0, reference.len());
     let mut records = Vec::new();
@@ -127,16 +120,16 @@ pub(super) fn samples(
     if let Some(memory) = &by.memory {
         records.push(label.record(MEMORISATION, memory.of_samples(&drawn.points)));
     }
-    Ok(records)
+    records
 }
 
 /// The floor of every metric: between two fresh draws of the data of the size that samples are measured at; of a user's points between
 /// training rows and held-out ones.
-pub(super) fn floors(recipe: &Recipe, by: &[Yardstick], progress: &Progress) -> Result<Vec<Record>> {
+pub(super) fn floors(recipe: &Recipe, by: &[Yardstick], progress: &Progress) -> Vec<Record> {
     let bar = progress.bar("floors", (recipe.data.len() as u64) * FLOORS);
     let pairs: Vec<(usize, u64)> =
         (0..recipe.data.len()).flat_map(|d| (0..FLOORS).map(move |s| (d, s))).collect();
-    let one = |&(d, seed): &(usize, u64)| -> Result<Vec<Record>> {
+    let one = |&(d, seed): &(usize, u64)| -> Vec<Record> {
         let (data, by) = (&recipe.data[d].0, &by[d]);
         let key = Key::root(seed).branch("floor");
         let count = recipe.compared(&*data.it);
@@ -144,94 +137,9 @@ pub(super) fn floors(recipe: &Recipe, by: &[Yardstick], progress: &Progress) -> 
         let label = Label { data: data.label.clone(), ..Label::data(seed) };
         let rows = recipe.metrics.iter().flat_map(|m| by.take(m, (&a, &b), &label)).collect();
         bar.inc(1);
-        Ok(rows)
+        rows
     };
-    let rows: Vec<Vec<Record>> = pairs.par_iter().map(one).collect::<Result<_>>()?;
+    let rows: Vec<Vec<Record>> = pairs.par_iter().map(one).collect();
     bar.finish_and_clear();
-    Ok(rows.into_iter().flatten().collect())
-}
-
-/// The negative log-likelihood of held-out points for every data set and SDE, in nats and bits per dimension, and the truth where it
-/// is known: the mean of −log p of the same points under the data's own density, and the gap between the two.
-pub(super) fn likelihoods(recipe: &Recipe, models: &[Vec<Model>], place: &Place<'_>) -> Result<Vec<Record>> {
-    let Some(spec) = &recipe.likelihood else { return Ok(vec![]) };
-    let method =
-        spec.method.it.ode().ok_or_else(|| Error::Run("the likelihood needs an ODE method".into()))?;
-    let bar =
-        place.progress.bar("likelihood", (recipe.data.len() * recipe.sdes.len() * recipe.seeds.len()) as u64);
-    let mut records = Vec::new();
-    for ((data, _), models) in recipe.data.iter().zip(models) {
-        let clean = Kernel { alpha: 1.0, sigma: 0.0 };
-        let exact = data.it.continuous().then(|| data.it.exact().ok()).flatten();
-        for (sde, model) in recipe.sdes.iter().zip(models) {
-            let span = sde.it.span(Use::Likelihood);
-            let grid = if method.adaptive() {
-                Grid::new(vec![span.end, span.start])?
-            } else {
-                let fitted = spec.grid.it.fit(&*sde.it, &*model.score, span, place.device)?;
-                let spacing = fitted.as_deref().unwrap_or(&*spec.grid.it);
-                spacing.grid(&*sde.it, span, spacing.fixed_steps().unwrap_or(spec.steps))?
-            };
-            let problem = Problem { sde: &*sde.it, model: &*model.score };
-            for &seed in &recipe.seeds {
-                let key = Key::root(seed);
-                let points = data.it.held_out(&key.branch("held-out"), spec.points);
-                let flow = Flow { problem, method, grid: &grid };
-                let standardise = model.standardise.as_ref();
-                let found = densities(flow, spec.divergence, &points, standardise, &key, place.device)?;
-                let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-                let label = Label {
-                    data: data.label.clone(),
-                    sde: sde.label.clone(),
-                    model: model.label.clone(),
-                    method: spec.method.label.clone(),
-                    grid: if method.adaptive() { "adaptive".into() } else { spec.grid.label.clone() },
-                    steps: (!method.adaptive()).then_some(spec.steps),
-                    evals: mean(&found.evals),
-                    seed,
-                };
-                let nll = -mean(&found.log_p);
-                records.push(label.record(NLL, nll));
-                records.push(label.record("bits-per-dimension", bits_per_dimension(-nll, points.dim())));
-                if data.it.own().is_some_and(|own| own.kept().is_some()) {
-                    let n = found.log_p.len() as f64;
-                    let spread = found.log_p.iter().map(|p| (p + nll).powi(2)).sum::<f64>() / (n - 1.0) / n;
-                    records.push(label.record("nll-rows-error", spread.sqrt()));
-                }
-                if let Some(error) = found.pooled_error() {
-                    records.push(label.record("nll-probe-error", error));
-                }
-                if seed == recipe.seeds[0] {
-                    let solved =
-                        Solved { flow, method: &spec.method, divergence: spec.divergence, key: &key };
-                    let error = solver_error(&solved, &points, (standardise, &found.log_p), place.device)?;
-                    if let Some(error) = error {
-                        records.push(label.record(SOLVER_ERROR, error.mean));
-                        records.push(label.record(SOLVER_ERROR_LARGEST, error.largest));
-                    }
-                }
-                let truth = exact
-                    .as_ref()
-                    .map(|law| points.rows().map(|p| -law.log_density(p, clean)).collect::<Vec<_>>());
-                if let Some(truth) = truth {
-                    let floor = Label { model: DATA.into(), method: DATA.into(), ..label.clone() };
-                    records.push(floor.record("nll-of-the-truth", mean(&truth)));
-                    records.push(label.record("nll-gap", nll - mean(&truth)));
-                }
-                if let Some(law) = exact.as_ref().filter(|_| spec.flow_kl && standardise.is_none()) {
-                    // Draws of p_ε, where the flow's density is meant.
-                    let at = sde.it.kernel(span.start);
-                    let noise = key.branch("flow-kl").normals(0, 0, points.len(), points.dim());
-                    let noised = points.values().iter().zip(noise).map(|(x, z)| at.alpha * x + at.sigma * z);
-                    let noised = Points::new(points.dim(), noised.collect());
-                    let found = densities(flow, spec.divergence, &noised, None, &key, place.device)?;
-                    let gaps = noised.rows().zip(&found.log_p).map(|(x, q)| law.log_density(x, at) - q);
-                    records.push(label.record("flow-kl", mean(&gaps.collect::<Vec<_>>())));
-                }
-                bar.inc(1);
-            }
-        }
-    }
-    bar.finish_and_clear();
-    Ok(records)
+    rows.into_iter().flatten().collect()
 }

@@ -4,9 +4,11 @@ mod decompose;
 mod density;
 mod draw;
 mod excess;
+mod failures;
 pub(crate) mod floor;
 pub(crate) mod holm;
 mod interval;
+mod likelihoods;
 pub mod lore;
 mod measure;
 mod memorisation;
@@ -47,6 +49,7 @@ pub use record::{Record, Summary, summarise};
 pub use solver_error::{AGAIN, SOLVER_ERROR, SOLVER_ERROR_LARGEST, Solved, SolverError, solver_error};
 pub use strong::{SLOPE as STRONG_SLOPE, STRONG};
 
+use failures::Failures;
 use measure::Yardstick;
 
 /// Where a run works and writes.
@@ -77,6 +80,8 @@ pub struct Outcome {
     pub levels: Vec<Level>,
     /// A remark for each sampling run that diverged.
     pub diverged: Vec<String>,
+    /// A sentence for each part of the work after training that failed: its cells are empty.
+    pub failures: Vec<String>,
     /// A remark for each sampling run with finite samples far from the data.
     pub outliers: Vec<String>,
     /// The number of sampling runs.
@@ -125,6 +130,21 @@ impl Job {
         jobs
     }
 
+    /// What its numbers are recorded under.
+    fn label(&self, recipe: &Recipe, models: &[Vec<Model>], evals: f64) -> record::Label {
+        let grid = if self.steps.is_some() { &recipe.grids[self.grid].label } else { "adaptive" };
+        record::Label {
+            data: recipe.data[self.data].0.label.clone(),
+            sde: recipe.sdes[self.sde].label.clone(),
+            model: models[self.data][self.sde].label.clone(),
+            method: recipe.methods[self.method].label.clone(),
+            grid: grid.to_owned(),
+            steps: self.steps,
+            evals,
+            seed: self.seed,
+        }
+    }
+
     /// A file stem without characters that shells or systems dislike.
     fn stem(&self, recipe: &Recipe) -> String {
         let grid =
@@ -153,7 +173,7 @@ fn remark(recipe: &Recipe, run: &str, rows: &[Record]) -> Option<String> {
 /// Everything that a recipe says. `warn` is told of numbers that cannot come out well, before the work and after it; see [`lore`].
 ///
 /// # Errors
-/// If training, sampling or writing fails; what was written so far stays.
+/// If training or writing fails; what was written so far stays. What fails later costs itself alone: see [`Outcome::failures`].
 pub fn run(recipe: &Recipe, place: &Place<'_>, warn: &dyn Fn(&str)) -> Result<Outcome> {
     let start = Instant::now();
     let foreseen = lore::warnings(recipe)?;
@@ -162,7 +182,7 @@ pub fn run(recipe: &Recipe, place: &Place<'_>, warn: &dyn Fn(&str)) -> Result<Ou
     manifest.write(place.out)?;
     let models = train_all(recipe, place)?;
     let trained = start.elapsed();
-    let jobs = Job::all(recipe);
+    let planned = Job::all(recipe);
     let samples_dir = place.out.join("samples");
     if recipe.save_samples {
         make_dir(&samples_dir)?;
@@ -172,64 +192,58 @@ pub fn run(recipe: &Recipe, place: &Place<'_>, warn: &dyn Fn(&str)) -> Result<Ou
         .iter()
         .map(|(data, standardise)| Yardstick::of(&*data.it, *standardise))
         .collect::<Result<_>>()?;
-    let bar = place.progress.bar("sampling", jobs.len() as u64);
+    let failures = Failures::default();
+    let bar = place.progress.bar("sampling", planned.len() as u64);
     let timings = Mutex::new(Vec::new());
     let one = |job: &Job, mut drawn: Drawn, seconds: f64| -> Result<(record::Label, Vec<Record>, Drawn)> {
-        let (data, sde) = (&recipe.data[job.data].0, &recipe.sdes[job.sde]);
-        let model = &models[job.data][job.sde];
-        if let Some(s) = &model.standardise {
+        if let Some(s) = &models[job.data][job.sde].standardise {
             drawn.points = s.undo(&drawn.points);
         }
         timings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((job.stem(recipe), seconds));
         if recipe.save_samples {
             files::write_points(&samples_dir.join(job.stem(recipe) + ".npy"), &drawn.points, None)?;
         }
-        let label = record::Label {
-            data: data.label.clone(),
-            sde: sde.label.clone(),
-            model: model.label.clone(),
-            method: recipe.methods[job.method].label.clone(),
-            grid: if job.steps.is_some() {
-                recipe.grids[job.grid].label.clone()
-            } else {
-                "adaptive".to_owned()
-            },
-            steps: job.steps,
-            evals: drawn.evals,
-            seed: job.seed,
-        };
-        let records = measure::samples(recipe, (&*data.it, &yardsticks[job.data]), &drawn, &label)?;
+        let label = job.label(recipe, &models, drawn.evals);
+        let data = &*recipe.data[job.data].0.it;
+        let records = measure::samples(recipe, (data, &yardsticks[job.data]), &drawn, &label);
         bar.inc(1);
         Ok((label, records, drawn))
     };
-    let done = sweep::sample(recipe, &models, &jobs, place, one)?;
+    let (mut jobs, mut labels, mut drawn) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut rows, mut outliers) = (Vec::new(), Vec::new());
+    for (job, result) in planned.iter().zip(sweep::sample(recipe, &models, &planned, place, one)) {
+        match failures.keep(|| format!("samples, {}", job.stem(recipe)), result) {
+            Some((label, found, points)) => {
+                outliers.extend(remark(recipe, &job.stem(recipe), &found));
+                rows.extend(found);
+                jobs.push(*job);
+                labels.push(label);
+                drawn.push(points);
+            }
+            None => {
+                let label = job.label(recipe, &models, f64::NAN);
+                rows.extend(recipe.metrics.iter().map(|m| label.record(&m.label, f64::NAN)));
+            }
+        }
+    }
     bar.finish_and_clear();
     let sampled = start.elapsed();
-    let diverged = jobs.iter().zip(&done).filter_map(|(job, (.., drawn))| {
+    let diverged = jobs.iter().zip(&drawn).filter_map(|(job, drawn)| {
         drawn.diverged.map(|(count, step)| {
             let at = job.steps.map_or_else(String::new, |_| format!(", the first at step {}", step + 1));
             format!("{}: {count} of {} samples are not finite{at}", job.stem(recipe), recipe.samples)
         })
     });
     let diverged: Vec<String> = diverged.collect();
-    let outliers: Vec<String> = jobs
-        .iter()
-        .zip(&done)
-        .filter_map(|(job, (_, rows, _))| remark(recipe, &job.stem(recipe), rows))
-        .collect();
-    let mut records: Vec<Record> = measure::floors(recipe, &yardsticks, place.progress)?;
-    let (mut labels, mut drawn) = (Vec::new(), Vec::new());
-    for (label, rows, points) in done {
-        records.extend(rows);
-        labels.push(label);
-        drawn.push(points);
-    }
+    let mut records: Vec<Record> = measure::floors(recipe, &yardsticks, place.progress);
+    records.extend(rows);
     let paired = paired(recipe, &records);
-    records.extend(strong::strong(recipe, &models, &jobs, (&labels, &drawn), place)?);
-    records.extend(decompose::decompose(recipe, &models, place)?);
-    let (excess, levels) = excess::excess(recipe, &models, place)?;
+    let at = (place, &failures);
+    records.extend(strong::strong(recipe, &models, &jobs, (&labels, &drawn), at));
+    records.extend(decompose::decompose(recipe, &models, at));
+    let (excess, levels) = excess::excess(recipe, &models, at);
     records.extend(excess);
-    records.extend(measure::likelihoods(recipe, &models, place)?);
+    records.extend(likelihoods::likelihoods(recipe, &models, at));
     let summary = summarise(&records, &|metric| record::range(recipe, metric));
     let timings = timings.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     let ranking = ranking(recipe, &records, &summary, &|r| {
@@ -270,15 +284,20 @@ pub fn run(recipe: &Recipe, place: &Place<'_>, warn: &dyn Fn(&str)) -> Result<Ou
                 (shown, &drawn.points)
             })
             .collect();
-        report::figures(recipe, &models, &shown, (&summary, &levels), place)?;
+        let figures = report::figures(recipe, &models, &shown, (&summary, &levels), place);
+        figures.into_iter().for_each(|(what, error)| {
+            failures.keep::<()>(|| format!("picture {what}"), Err(error));
+        });
     }
     report::write_timings(place.out, timings)?;
     let mut seen = lore::indistinct(recipe, &summary);
     seen.extend(lore::remembered(recipe, &records));
-    seen.extend(excess::worse_than_none(&levels));
+    seen.extend(excess::worse_than_none(recipe, &levels));
     seen.extend(yardsticks.iter().flat_map(Yardstick::said));
     seen.iter().for_each(|text| warn(text));
     let notes = diverged.iter().chain(&outliers).cloned().collect();
-    manifest.finish(place.out, (seen, notes), [trained, sampled, start.elapsed()])?;
-    Ok(Outcome { records, summary, paired, ranking, levels, diverged, outliers, runs: jobs.len() })
+    let failures = failures.all();
+    manifest.finish(place.out, (seen, notes, failures.clone()), [trained, sampled, start.elapsed()])?;
+    let runs = planned.len();
+    Ok(Outcome { records, summary, paired, ranking, levels, diverged, failures, outliers, runs })
 }

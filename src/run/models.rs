@@ -18,6 +18,8 @@ use crate::recipe::{ModelSpec, Named, Recipe, coordinates};
 use crate::report::write_losses;
 use crate::train::{Checkpoint, Trainer};
 
+type Fitted = tweedie_solvers::Result<Option<Box<dyn Spacing>>>;
+
 /// A model, ready to be asked.
 pub struct Model {
     /// What it is called in records: `mlp`, `exact`, or the path of a directory.
@@ -28,8 +30,8 @@ pub struct Model {
     pub standardise: Option<Standardise>,
     /// The loss of each update, for a network trained here.
     pub losses: Vec<(u64, f64)>,
-    /// The grids of the recipe that were fitted to it.
-    grids: Vec<Option<Box<dyn Spacing>>>,
+    /// The grids of the recipe that were fitted to it, or why they could not be.
+    grids: Vec<Fitted>,
 }
 
 impl Model {
@@ -38,8 +40,21 @@ impl Model {
     }
 
     /// A grid of the recipe, as it is for this model.
-    pub fn spacing<'a>(&'a self, recipe: &'a Recipe, grid: usize) -> &'a dyn Spacing {
-        self.grids[grid].as_deref().unwrap_or(&*recipe.grids[grid].it)
+    ///
+    /// # Errors
+    /// If it could not be fitted to the model.
+    pub fn spacing<'a>(
+        &'a self,
+        recipe: &'a Recipe,
+        grid: usize,
+    ) -> tweedie_solvers::Result<&'a dyn Spacing> {
+        let of_recipe = &recipe.grids[grid];
+        match &self.grids[grid] {
+            Ok(fitted) => Ok(fitted.as_deref().unwrap_or(&*of_recipe.it)),
+            Err(error) => {
+                Err(tweedie_solvers::Error::Solve(format!("the grid {}: {error}", of_recipe.label)))
+            }
+        }
     }
 }
 
@@ -61,23 +76,21 @@ pub static TRAINING: AtomicBool = AtomicBool::new(false);
 /// Models by data set, then by SDE, in the order of the recipe. Networks that are the same (one SDE for all) are trained once.
 ///
 /// # Errors
-/// If training fails or is interrupted, or a directory holds no fitting model, or a grid cannot be fitted.
+/// If training fails or is interrupted, or a directory holds no fitting model.
 pub fn train_all(recipe: &Recipe, place: &Place<'_>) -> Result<Vec<Vec<Model>>> {
     let mut models = unfitted(recipe, place)?;
     let fits =
         recipe.grids.iter().filter(|g| g.it.needs_model()).count() * recipe.data.len() * recipe.sdes.len();
     let bar = place.progress.bar("fitting grids", fits as u64);
     for of_data in &mut models {
-        of_data.par_iter_mut().zip(&recipe.sdes).try_for_each(|(model, sde)| {
+        of_data.par_iter_mut().zip(&recipe.sdes).for_each(|(model, sde)| {
             let span = sde.it.span(Use::Sampling);
             for grid in &recipe.grids {
                 let _turn = crate::device::turn(place.device);
-                let fitted = grid.it.fit(&*sde.it, &*model.score, span, place.device)?;
-                bar.inc(u64::from(fitted.is_some()));
-                model.grids.push(fitted);
+                model.grids.push(grid.it.fit(&*sde.it, &*model.score, span, place.device));
+                bar.inc(u64::from(grid.it.needs_model()));
             }
-            Ok::<_, Error>(())
-        })?;
+        });
     }
     bar.finish_and_clear();
     Ok(models)

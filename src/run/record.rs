@@ -135,9 +135,9 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Whether the mean is at the floor: more samples, not more steps, would tell it apart.
+    /// Whether the mean is at the floor or below it: more samples, not more steps, would tell it apart.
     pub fn at_floor(&self) -> bool {
-        self.against_floor == Some(Standing::At)
+        matches!(self.against_floor, Some(Standing::At | Standing::Below))
     }
 }
 

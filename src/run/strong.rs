@@ -7,7 +7,7 @@ use tweedie_solvers::dynamics::Problem;
 use tweedie_solvers::integrate::sampling_grid;
 
 use super::record::{Label, Record, rate};
-use super::{Drawn, Job, Model, Place, Target, draw};
+use super::{Drawn, Failures, Job, Model, Place, Target, draw};
 use crate::error::Result;
 use crate::points::Points;
 use crate::recipe::{Recipe, units};
@@ -18,17 +18,14 @@ pub const STRONG: &str = "strong-error";
 pub const SLOPE: &str = "slope-strong";
 
 /// The strong error of every job of fixed steps, and the slopes.
-///
-/// # Errors
-/// Those of the methods and models.
 pub(super) fn strong(
     recipe: &Recipe,
     models: &[Vec<Model>],
     jobs: &[Job],
     (labels, drawn): (&[Label], &[Drawn]),
-    place: &Place<'_>,
-) -> Result<Vec<Record>> {
-    let Some(spec) = &recipe.strong else { return Ok(vec![]) };
+    (place, failures): (&Place<'_>, &Failures),
+) -> Vec<Record> {
+    let Some(spec) = &recipe.strong else { return vec![] };
     // Jobs that share a reference stand together, by growing step counts.
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for (i, job) in jobs.iter().enumerate().filter(|(_, job)| job.steps.is_some()) {
@@ -44,7 +41,7 @@ pub(super) fn strong(
         let job = &jobs[group[0]];
         let (sde, method, model) =
             (&recipe.sdes[job.sde].it, &recipe.methods[job.method].it, &models[job.data][job.sde]);
-        let grid = sampling_grid(&**sde, model.spacing(recipe, job.grid), &**method, spec.reference_steps)?;
+        let grid = sampling_grid(&**sde, model.spacing(recipe, job.grid)?, &**method, spec.reference_steps)?;
         let problem = Problem { sde: &**sde, model: &*model.score };
         let target =
             Target { problem, method: &**method, grid: &grid, finish: recipe.finish, driver: recipe.driver };
@@ -70,7 +67,17 @@ pub(super) fn strong(
         bar.inc(1);
         Ok(rows)
     };
-    let rows: Vec<Vec<Record>> = groups.par_iter().map(one).collect::<Result<_>>()?;
+    let kept = |group: &Vec<usize>| {
+        let label = &labels[group[0]];
+        let what = || {
+            format!(
+                "strong error, {} {}, {} {}, seed {}",
+                label.data, label.sde, label.method, label.grid, label.seed
+            )
+        };
+        failures.keep(what, one(group))
+    };
+    let rows: Vec<Vec<Record>> = groups.par_iter().filter_map(kept).collect();
     bar.finish_and_clear();
-    Ok(rows.into_iter().flatten().collect())
+    rows.into_iter().flatten().collect()
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use tweedie_solvers::clock::Grid;
 use tweedie_solvers::dynamics::Problem;
 use tweedie_solvers::integrate::sampling_grid;
-use tweedie_solvers::{Key, Result};
+use tweedie_solvers::{Error, Key, Result};
 
 use super::draw::{Drawn, Target, draw, launched, start};
 use super::{Job, Model, Place};
@@ -15,26 +15,24 @@ use crate::device::{self, Played, Run, memory};
 use crate::points::Points;
 use crate::recipe::Recipe;
 
-/// The samples of all jobs, each given to `then` with the seconds that it took, or its share of them.
-///
-/// # Errors
-/// Those of the grids, methods and models, and of `then`.
+/// What `then` makes of the samples of each job and the seconds that they took, or their share of them; or the error of its grid, its
+/// method, its model or `then`.
 pub(super) fn sample<T: Send>(
     recipe: &Recipe,
     models: &[Vec<Model>],
     jobs: &[Job],
     place: &Place<'_>,
     then: impl Fn(&Job, Drawn, f64) -> crate::error::Result<T> + Sync,
-) -> crate::error::Result<Vec<T>> {
+) -> Vec<crate::error::Result<T>> {
     // Jobs that differ in their seeds alone share a grid and a tape.
     let kin: Vec<&[Job]> = jobs.chunk_by(|a, b| Job { seed: 0, ..*a } == Job { seed: 0, ..*b }).collect();
     let grid = |jobs: &&[Job]| -> Result<Grid> {
         let (job, spacing) = (&jobs[0], &recipe.grids[jobs[0].grid].it);
         let steps = job.steps.or(spacing.fixed_steps()).unwrap_or(1);
-        let spacing = models[job.data][job.sde].spacing(recipe, job.grid);
+        let spacing = models[job.data][job.sde].spacing(recipe, job.grid)?;
         sampling_grid(&*recipe.sdes[job.sde].it, spacing, &*recipe.methods[job.method].it, steps)
     };
-    let grids: Vec<Grid> = kin.par_iter().map(grid).collect::<Result<_>>()?;
+    let grids: Vec<Result<Grid>> = kin.par_iter().map(grid).collect();
     let target = |(jobs, grid): (&&[Job], _)| {
         let job = &jobs[0];
         let problem = Problem { sde: &*recipe.sdes[job.sde].it, model: &*models[job.data][job.sde].score };
@@ -42,29 +40,33 @@ pub(super) fn sample<T: Send>(
         let target = Target { problem, method, grid, finish: recipe.finish, driver: recipe.driver };
         (target, jobs.iter().map(|job| Key::root(job.seed)).collect())
     };
-    let targets: Vec<(Target<'_>, Vec<Key>)> = kin.iter().zip(&grids).map(target).collect();
+    let gridded = || kin.iter().zip(&grids).filter_map(|(jobs, grid)| Some((jobs, grid.as_ref().ok()?)));
+    let targets: Vec<(Target<'_>, Vec<Key>)> = gridded().map(target).collect();
     let on = (place.device, recipe.dtype);
     let of_a_model =
         |a: &(Target<'_>, _), b: &(Target<'_>, _)| std::ptr::addr_eq(a.0.problem.model, b.0.problem.model);
     let of_models: Vec<_> = targets.chunk_by(of_a_model).collect();
-    let swept = of_models.par_iter().map(|targets| -> Result<Vec<Option<(Drawn, f64)>>> {
+    let swept = of_models.par_iter().flat_map(|targets| -> Vec<Result<Option<(Drawn, f64)>>> {
         // What a launch takes is shared by evaluations.
         let clock = Instant::now();
-        let drawn = sweep(targets, recipe.samples, on)?;
+        let drawn = match sweep(targets, recipe.samples, on) {
+            Ok(drawn) => drawn,
+            Err(error) => return targets.iter().flat_map(|(_, keys)| keys).map(|_| again(&error)).collect(),
+        };
         let evals: f64 = drawn.iter().flatten().map(|drawn| drawn.evals).sum();
         let share = clock.elapsed().as_secs_f64() / evals;
         let timed = |drawn: Drawn| {
             let seconds = share * drawn.evals;
             (drawn, seconds)
         };
-        Ok(drawn.into_iter().map(|drawn| drawn.map(timed)).collect())
+        drawn.into_iter().map(|drawn| Ok(drawn.map(timed))).collect()
     });
-    let swept = swept.collect::<Result<Vec<_>>>()?.into_iter().flatten();
+    let swept: Vec<_> = swept.collect();
     let each = targets.iter().flat_map(|(target, keys)| keys.iter().map(move |key| (target, key)));
-    let each: Vec<_> = jobs.iter().zip(each).zip(swept).collect();
+    let each: Vec<_> = gridded().flat_map(|(jobs, _)| jobs.iter()).zip(each).zip(swept).collect();
     let each = each.into_par_iter().map(|((job, (target, key)), swept)| {
         let clock = Instant::now();
-        let (drawn, seconds) = match swept {
+        let (drawn, seconds) = match swept? {
             Some(swept) => swept,
             None => {
                 let drawn = draw(*target, key, recipe.samples, None, on)?;
@@ -73,7 +75,20 @@ pub(super) fn sample<T: Send>(
         };
         then(job, drawn, seconds)
     });
-    each.collect()
+    let mut each = each.collect::<Vec<_>>().into_iter();
+    let mut all = Vec::with_capacity(jobs.len());
+    for (jobs, grid) in kin.iter().zip(&grids) {
+        match grid {
+            Ok(_) => all.extend(each.by_ref().take(jobs.len())),
+            Err(error) => all.extend(jobs.iter().map(|_| Ok(again(error)?))),
+        }
+    }
+    all
+}
+
+/// An error that several jobs share.
+fn again<T>(error: &Error) -> Result<T> {
+    Err(Error::Solve(error.to_string()))
 }
 
 /// `count` samples for each key of each target, target by target, as [`draw`] gives them: all targets have the same model.

@@ -3,6 +3,8 @@
 mod errors;
 mod points;
 
+use std::path::Path;
+
 use rayon::prelude::*;
 use tweedie_solvers::sde::LinearSde;
 
@@ -38,75 +40,75 @@ impl From<PlotError> for Error {
     }
 }
 
-/// All pictures of a run, into `figures/`. Samples, densities and trajectories are drawn for data in the plane.
-///
-/// # Errors
-/// If a picture cannot be made or written.
+/// All pictures of a run, into `figures/`; what could not be made or written, and why. Samples, densities and trajectories are drawn for
+/// data in the plane.
 pub fn figures(
     recipe: &Recipe,
     models: &[Vec<Model>],
     shown: &[(Shown, &Points)],
     (summary, levels): (&[Summary], &[Level]),
     place: &Place<'_>,
-) -> Result<()> {
+) -> Vec<(String, Error)> {
     let dir = place.out.join("figures");
-    make_dir(&dir)?;
+    if let Err(error) = make_dir(&dir) {
+        return vec![("all".to_owned(), error)];
+    }
     let planar = recipe.data.iter().filter(|(d, _)| d.it.dim() == 2).count();
     let count = recipe.data.len() * recipe.metrics.len() + planar * recipe.sdes.len() * 3 + recipe.data.len();
     let bar = place.progress.bar("figures", count as u64);
+    let mut failed = Vec::new();
     for (d, (data, _)) in recipe.data.iter().enumerate() {
+        let mut keep = |what: String, made: Result<()>| failed.extend(made.err().map(|error| (what, error)));
         for metric in &recipe.metrics {
-            let stem = dir.join(file_name(&format!("quality-{}-{}", data.label, metric.label)));
-            if recipe.evals.is_empty() {
-                quality(recipe, summary, &data.label, &metric.label, &stem)?;
-            } else {
-                families(recipe, summary, &data.label, &metric.label, &stem)?;
-            }
+            let name = file_name(&format!("quality-{}-{}", data.label, metric.label));
+            let draw = if recipe.evals.is_empty() { quality } else { families };
+            let made = draw(recipe, summary, &data.label, &metric.label, &dir.join(&name));
+            keep(name, made);
             bar.inc(1);
         }
-        let curves: Vec<plot::Curve> = recipe
-            .sdes
-            .iter()
-            .zip(&models[d])
-            .filter(|(_, m)| !m.losses.is_empty())
-            .map(|(s, m)| (s.label.clone(), m.losses.iter().map(|&(n, l)| (n as f64, l)).collect()))
-            .collect();
-        if !curves.is_empty() {
-            plot::curve(
-                &dir.join(file_name(&format!("loss-{}", data.label))),
-                &format!("Training loss, {}", data.label),
-                &curves,
-            )?;
-        }
+        keep(format!("loss-{}", data.label), losses(recipe, &models[d], &data.label, &dir));
+        keep(format!("excess-{}", data.label), errors::excess(&data.label, levels, &dir));
+        keep(format!("errors-{}", data.label), errors::parts(recipe, summary, &data.label, &dir));
         bar.inc(1);
-        errors::excess(&data.label, levels, &dir)?;
-        errors::parts(recipe, summary, &data.label, &dir)?;
         if data.it.dim() != 2 || recipe.figures == Figures::Quality {
             continue;
         }
-        let draw = |(s, sde): (usize, &Named<dyn LinearSde>)| -> Result<()> {
-            let name = |what: &str| dir.join(file_name(&format!("{what}-{}-{}", data.label, sde.label)));
-            points::samples(recipe, d, s, shown, &name("samples"))?;
-            bar.inc(1);
-            points::density(recipe, d, s, &models[d][s], place, &name("density"))?;
-            bar.inc(1);
-            points::trajectories(recipe, d, s, &models[d][s], place, &name("trajectories"))?;
-            bar.inc(1);
-            Ok(())
+        let draw = |(s, sde): (usize, &Named<dyn LinearSde>)| {
+            let model = &models[d][s];
+            let one = |what: &str, draw: &dyn Fn(&Path) -> Result<()>| {
+                let name = file_name(&format!("{what}-{}-{}", data.label, sde.label));
+                let made = draw(&dir.join(&name));
+                bar.inc(1);
+                (name, made)
+            };
+            [
+                one("samples", &|stem| points::samples(recipe, d, s, shown, stem)),
+                one("density", &|stem| points::density(recipe, d, s, model, place, stem)),
+                one("trajectories", &|stem| points::trajectories(recipe, d, s, model, place, stem)),
+            ]
         };
-        recipe.sdes.par_iter().enumerate().try_for_each(draw)?;
+        let drawn: Vec<_> = recipe.sdes.par_iter().enumerate().flat_map_iter(draw).collect();
+        drawn.into_iter().for_each(|(name, made)| keep(name, made));
     }
     bar.finish_and_clear();
-    Ok(())
+    failed
 }
 
-fn quality(
-    recipe: &Recipe,
-    summary: &[Summary],
-    data: &str,
-    metric: &str,
-    stem: &std::path::Path,
-) -> Result<()> {
+/// The loss of each network that was trained.
+fn losses(recipe: &Recipe, models: &[Model], data: &str, dir: &Path) -> Result<()> {
+    let trained = recipe.sdes.iter().zip(models).filter(|(_, m)| !m.losses.is_empty());
+    let curve = |(s, m): (&Named<dyn LinearSde>, &Model)| {
+        (s.label.clone(), m.losses.iter().map(|&(n, l)| (n as f64, l)).collect())
+    };
+    let curves: Vec<plot::Curve> = trained.map(curve).collect();
+    if curves.is_empty() {
+        return Ok(());
+    }
+    let stem = dir.join(file_name(&format!("loss-{data}")));
+    Ok(plot::curve(&stem, &format!("Training loss, {data}"), &curves)?)
+}
+
+fn quality(recipe: &Recipe, summary: &[Summary], data: &str, metric: &str, stem: &Path) -> Result<()> {
     let rows: Vec<&Summary> =
         summary.iter().filter(|r| r.data == data && r.metric == metric && r.method != DATA).collect();
     let names: Vec<(String, &str, &str)> = recipe
@@ -148,13 +150,7 @@ fn quality(
 type Line = (String, Vec<Quality>);
 
 /// One picture for each SDE, one panel for each family of methods.
-fn families(
-    recipe: &Recipe,
-    summary: &[Summary],
-    data: &str,
-    metric: &str,
-    stem: &std::path::Path,
-) -> Result<()> {
+fn families(recipe: &Recipe, summary: &[Summary], data: &str, metric: &str, stem: &Path) -> Result<()> {
     for sde in &recipe.sdes {
         let rows: Vec<&Summary> = summary
             .iter()

@@ -186,7 +186,7 @@ pub(super) fn trajectories(
     let most = recipe.all_steps().pop().unwrap_or(100);
     // Each method on the first of its grids.
     let nodes = |method: usize| {
-        let spacing = model.spacing(recipe, recipe.grids_of(s, method)[0]);
+        let spacing = model.spacing(recipe, recipe.grids_of(s, method)[0])?;
         spacing.grid(&*sde.it, sde.it.span(Use::Sampling), spacing.fixed_steps().unwrap_or(most))
     };
     let first = nodes(0)?;

@@ -21,7 +21,9 @@ pub fn indistinct(recipe: &Recipe, summary: &[Summary]) -> Vec<String> {
                 let near = |r: &Summary| r.floor_reach.is_some_and(|reach| r.mean <= reach);
                 if all(Summary::at_floor) {
                     flat.push(metric.clone());
-                } else if all(|r| matches!(r.against_floor, Some(Standing::At | Standing::Unclear))) {
+                } else if all(|r| {
+                    matches!(r.against_floor, Some(Standing::At | Standing::Below | Standing::Unclear))
+                }) {
                     wide.push(metric.clone());
                 } else if all(near) && rows.iter().any(|r| r.against_floor == Some(Standing::TooFewSeeds)) {
                     few.push(metric.clone());
