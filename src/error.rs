@@ -43,13 +43,16 @@ impl Error {
 
 impl From<crate::train::CheckpointError> for Error {
     fn from(error: crate::train::CheckpointError) -> Self {
-        Self::Input(error.to_string())
+        match error {
+            crate::train::CheckpointError::Io(error) => error.into(),
+            error => Self::Input(error.to_string()),
+        }
     }
 }
 
 impl From<crate::files::FileError> for Error {
     fn from(error: crate::files::FileError) -> Self {
-        Self::Input(error.to_string())
+        if error.failed() { Self::Run(error.to_string()) } else { Self::Input(error.to_string()) }
     }
 }
 

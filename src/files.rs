@@ -3,12 +3,13 @@
 mod csv_file;
 mod decimal_comma;
 mod npy_file;
+mod write;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::points::Points;
+
+pub use write::{abandon, check_writable, is_temporary, replace, sweep};
 
 /// Why a file could not be read or written: a sentence that begins with the path.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +17,35 @@ use crate::points::Points;
 pub struct FileError {
     path: PathBuf,
     what: String,
+    /// Whether the machine failed, as a disk that is full does, and not what was asked for.
+    failed: bool,
+}
+
+impl FileError {
+    /// Whether the machine failed, and what was asked for is as it should be.
+    pub fn failed(&self) -> bool {
+        self.failed
+    }
+
+    /// What the system said when something was to be done to a file: `"the file cannot be written"`.
+    pub fn system(path: &Path, what: &str, error: &std::io::Error) -> Self {
+        use std::io::ErrorKind as K;
+        // What another name, or other rights, would mend.
+        let asked = matches!(
+            error.kind(),
+            K::NotFound
+                | K::PermissionDenied
+                | K::AlreadyExists
+                | K::IsADirectory
+                | K::NotADirectory
+                | K::DirectoryNotEmpty
+                | K::ReadOnlyFilesystem
+                | K::InvalidFilename
+                | K::InvalidInput
+                | K::InvalidData
+        );
+        Self { path: path.to_owned(), what: format!("{what} ({error})"), failed: !asked }
+    }
 }
 
 /// The width of the numbers in an NPY file.
@@ -46,7 +76,7 @@ fn kind(path: &Path) -> Result<Kind, FileError> {
 }
 
 fn named(path: &Path) -> impl Fn(String) -> FileError {
-    move |what| FileError { path: path.to_owned(), what }
+    move |what| FileError { path: path.to_owned(), what, failed: false }
 }
 
 /// The suffix of a path, checked before any work is done.
@@ -71,7 +101,7 @@ pub fn read_points(path: &Path) -> Result<Points, FileError> {
 /// As [`read_points`].
 pub fn read_columns(path: &Path) -> Result<(Points, Option<Vec<String>>), FileError> {
     let kind = kind(path)?;
-    let bytes = std::fs::read(path).map_err(|e| named(path)(format!("the file cannot be read ({e})")))?;
+    let bytes = std::fs::read(path).map_err(|e| FileError::system(path, "the file cannot be read", &e))?;
     match kind {
         Kind::Csv => csv_file::parse(&bytes),
         Kind::Npy => npy_file::parse(&bytes).map(|points| (points, None)),
@@ -103,44 +133,7 @@ pub fn write_points_as(
         Kind::Npy => npy_file::format(points, float),
     };
     let bytes = bytes.map_err(named(path))?;
-    replace(path, &bytes).map_err(|e| named(path)(format!("the file cannot be written ({e})")))
-}
-
-/// Writes a whole file, or nothing: a reader meets the old file or the new one, never half of one.
-///
-/// # Errors
-/// What the system says; the temporary file in the same folder is removed.
-pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let temporary = temporary(path);
-    let written = std::fs::File::create(&temporary)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&temporary, path));
-    if written.is_err() {
-        // What went wrong first is what is reported.
-        let _ = std::fs::remove_file(&temporary);
-    }
-    written
-}
-
-/// Checks that a file can be written, before the work whose result it is to hold; leaves nothing behind.
-///
-/// # Errors
-/// If its folder is missing or not writable, or the path is a folder.
-pub fn check_writable(path: &Path) -> Result<(), FileError> {
-    let bad = |e: std::io::Error| named(path)(format!("the file cannot be written ({e})"));
-    if path.is_dir() {
-        return Err(bad(std::io::ErrorKind::IsADirectory.into()));
-    }
-    let temporary = temporary(path);
-    std::fs::File::create(&temporary).and_then(|_| std::fs::remove_file(&temporary)).map_err(bad)
-}
-
-/// A name beside a path that no other thread or process uses.
-fn temporary(path: &Path) -> PathBuf {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
-    path.with_file_name(name)
+    replace(path, &bytes)
 }
 
 #[cfg(test)]

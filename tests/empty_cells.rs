@@ -78,9 +78,8 @@ fn what_fails_after_training_leaves_the_rest() {
     );
     std::fs::create_dir(bench.path("out")).unwrap();
     bench.write("out/figures", "not a folder");
-    // The folder is not empty, and `--resume` asks for models.
-    std::fs::create_dir(bench.path("out/models")).unwrap();
-    let done = bench.tweedie(&["run", recipe.to_str().unwrap(), "--out", "out", "--resume"]);
+    bench.write("out/manifest.json", "{\"program\": \"tweedie\", \"files\": []}");
+    let done = bench.tweedie(&["run", recipe.to_str().unwrap(), "--out", "out", "--overwrite"]);
     let (said, told) = (String::from_utf8(done.stderr).unwrap(), String::from_utf8(done.stdout).unwrap());
     assert_eq!(done.status.code(), Some(1), "{said}");
     assert!(

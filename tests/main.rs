@@ -13,6 +13,7 @@ mod empty_cells;
 mod emulated;
 mod errors;
 mod flow_reference;
+mod folders;
 mod known_pairs;
 mod langevin;
 mod layering;

@@ -278,6 +278,7 @@ fn trained_rows_are_known() {
             "5",
             "--out",
             "o.csv",
+            "--overwrite",
         ];
         let done = ran.bench.tweedie(&arguments);
         assert!(done.status.success());

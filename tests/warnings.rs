@@ -33,22 +33,25 @@ fn networks_are_warned_of() {
     assert!(!said.contains("heun"), "{said}");
 
     let (code, said, out) =
-        tweedie(&format!("sample --model {MODEL} --method heun --steps 3 -n 5 --out x.csv"));
+        tweedie(&format!("sample --model {MODEL} --method heun --steps 3 -n 5 --out x.csv --overwrite"));
     assert_eq!(code, 0, "{said}");
     let place = format!("warning: {MODEL} (two-moons), ve(sigma-max=2): at t = 1, where samplers start");
     assert!(said.contains(&place) && said.contains("heun on uniform-t at 3 steps misses even"), "{said}");
     assert!(out.contains(", 3 steps on uniform-t"), "{out}");
     // Another SDE: levels up to 152 where the network saw 2.
-    let (code, said, _) =
-        tweedie(&format!("sample --model {MODEL} --sde vp --method heun --steps 3 -n 5 --out x.csv"));
+    let (code, said, _) = tweedie(&format!(
+        "sample --model {MODEL} --sde vp --method heun --steps 3 -n 5 --out x.csv --overwrite"
+    ));
     assert!(
         code == 0 && said.contains("trained at noise levels σ/α from 0.01 to 2 (ve(sigma-max=2))"),
         "{said}"
     );
     assert!(said.contains("beyond them by a factor of 76.1"), "{said}");
-    let (code, said, _) = tweedie(&format!("likelihood --model {MODEL} --points x.csv --sde vp --out p.csv"));
+    let (code, said, _) =
+        tweedie(&format!("likelihood --model {MODEL} --points x.csv --sde vp --out p.csv --overwrite"));
     assert!(code == 0 && said.contains("trained at noise levels"), "{said}");
-    let (code, said, _) = tweedie(&format!("likelihood --model {MODEL} --points x.csv --out p.csv"));
+    let (code, said, _) =
+        tweedie(&format!("likelihood --model {MODEL} --points x.csv --out p.csv --overwrite"));
     assert!(code == 0 && said.contains(&place), "{said}");
     for command in ["sample --method heun -n 5", "likelihood --points x.csv"] {
         let (code, said, _) =

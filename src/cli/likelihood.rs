@@ -12,10 +12,10 @@ use tweedie_solvers::likelihood::{Divergence, Flow, bits_per_dimension};
 use tweedie_solvers::sde::Use;
 
 use super::target::{Source, choose};
-use super::{Machine, must_exist, not_both, one_of, say, warn};
+use super::{Machine, check_out, must_exist, not_both, one_of, say, warn};
 use crate::data::{Empirical, digest};
 use crate::error::{Error, Result};
-use crate::files::{check_suffix, check_writable, read_columns};
+use crate::files::{check_suffix, read_columns};
 use crate::recipe::PROBES;
 use crate::registry::{GRIDS, METHODS, SDES};
 use crate::run::lore::{Digits, few_dimensions, foresee_densities, numbers, unbounded};
@@ -55,6 +55,9 @@ pub(super) struct Arguments {
     /// Where the table goes (CSV)
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Replace FILE if it is there
+    #[arg(long)]
+    overwrite: bool,
     #[command(flatten)]
     pub(super) machine: Machine,
 }
@@ -101,7 +104,7 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
     let divergence =
         if hutchinson { Divergence::Hutchinson { probes: a.probes, law } } else { Divergence::Exact };
     let typed_sde = a.sde.as_deref().map(|typed| choose(&SDES, "sde", typed)).transpose()?;
-    check_writable(&a.out)?;
+    check_out(&a.out, a.overwrite)?;
     let device = a.machine.open()?;
     let score = a.source.open(&device)?;
     let (points, names) = read_columns(&a.points)?;

@@ -9,14 +9,19 @@ mod sample;
 mod target;
 mod verify;
 
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
 
 use candle_core::Device;
 use clap::{Args, Parser, Subcommand};
 
 use crate::device;
 use crate::error::{Error, Result, suggest};
+use crate::files::{abandon, check_writable};
+use crate::run as runs;
 
 /// Train score networks, compare diffusion samplers by step count, and compute likelihoods through the probability flow.
 #[derive(Debug, Parser)]
@@ -101,38 +106,82 @@ fn pool(threads: Option<usize>) -> Result<()> {
 
 /// The program: 0 when all went well, 1 when the work failed, 2 when the input was wrong.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(asked) => {
+            // Help and versions are printed here too.
+            let lost = asked.print().is_err_and(|e| e.kind() != ErrorKind::BrokenPipe);
+            return ExitCode::from(if lost && !asked.use_stderr() { 1 } else { asked.exit_code() as u8 });
+        }
+    };
     let filter = tracing_subscriber::EnvFilter::try_from_env("TWEEDIE_LOG").unwrap_or_else(|_| "warn".into());
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .without_time()
+        // Where stderr cannot be written there is no place to say so.
+        .log_internal_errors(false)
         .try_init();
+    // The first Ctrl-C ends training after its step, with a checkpoint; any other ends the program, and leaves no file half written.
+    let _ = ctrlc::set_handler(|| {
+        if runs::INTERRUPTED.swap(true, Ordering::Relaxed) || !runs::TRAINING.load(Ordering::Relaxed) {
+            abandon();
+            std::process::exit(130);
+        }
+    });
     // All work is done on a thread of the pool: from outside, each of thousands of small parallel jobs would wake one up.
     let done = pool(cli.command.threads()).and_then(|()| rayon::scope(|_| cli.command.run()));
-    match done {
+    let lost =
+        || LOST.get().map_or(Ok(()), |why| Err(Error::Run(format!("stdout cannot be written ({why})"))));
+    match done.and_then(|()| lost()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say_wrong(&error);
+            complain("error", &cut(&error.to_string()));
             ExitCode::from(if matches!(error, Error::Input(_)) { 2 } else { 1 })
         }
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the command line prints")]
-fn say_wrong(error: &Error) {
-    eprintln!("error: {error}");
+/// Why something that was to be printed is lost.
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// Says something on stderr. Where that cannot be written the work goes on.
+fn complain(what: &str, text: &str) {
+    let _ = writeln!(std::io::stderr(), "{what}: {}", visible(text));
 }
 
-#[expect(clippy::print_stderr, reason = "the command line prints")]
 fn warn(text: &str) {
-    eprintln!("warning: {text}");
+    complain("warning", text);
 }
 
-/// Prints a text, unless nobody reads any more (`tweedie list | head`).
+/// Prints a text. That nobody reads any more (`tweedie list | head`) is no failure; that it cannot be written is one, of which `main` tells.
 fn say(text: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stdout(), "{text}");
+    if let Err(error) = writeln!(std::io::stdout(), "{text}")
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        let _ = LOST.set(error.to_string());
+    }
+}
+
+/// A text whose control characters are shown, not sent to the terminal.
+fn visible(text: &str) -> String {
+    let one =
+        |c: char| if c.is_control() && c != '\n' { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(one).collect()
+}
+
+/// How many characters of a message are kept at either end.
+const KEPT: usize = 400;
+
+/// A message without the middle of what is very long: it begins with the place and ends with the rule, and a list of a hundred thousand
+/// numbers may stand between them.
+fn cut(text: &str) -> String {
+    let all: Vec<char> = text.chars().collect();
+    if all.len() <= 2 * KEPT + 100 {
+        return text.to_owned();
+    }
+    let [head, tail] = [&all[..KEPT], &all[all.len() - KEPT..]].map(|part| part.iter().collect::<String>());
+    format!("{head} [… {} characters …] {tail}", all.len() - 2 * KEPT)
 }
 
 /// One of a few names behind a flag.
@@ -153,10 +202,39 @@ fn not_both((flag, read): (&str, &Path), out: &Path) -> Result<()> {
     Err(Error::Input(format!("--out {}: this is the file of {flag}, which would be lost", out.display())))
 }
 
+/// Checks, before the work, that its result can be written to a file, and replaces nothing that is there unless told.
+fn check_out(out: &Path, overwrite: bool) -> Result<()> {
+    if out.is_file() && !overwrite {
+        return Err(Error::Input(format!(
+            "--out {}: there is such a file; --overwrite replaces it",
+            out.display()
+        )));
+    }
+    Ok(check_writable(out)?)
+}
+
 /// A file that must be there, said before any work is done.
 fn must_exist(flag: &str, path: &Path) -> Result<()> {
     if path.exists() {
         return Ok(());
     }
     Err(Error::Input(format!("{flag} {}: there is no such file or folder", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_short_and_visible() {
+        assert_eq!(visible("a\u{1b}[31mb\u{7}\nc"), "a\\u{1b}[31mb\\u{7}\nc");
+        let long = format!("r.toml: seed = [{}], but it must be short", "1, ".repeat(100_000));
+        let short = cut(&long);
+        assert!(
+            short.starts_with("r.toml: seed = [1, ") && short.ends_with("but it must be short"),
+            "{short}"
+        );
+        assert!(short.chars().count() < 900 && short.contains("characters …]"));
+        assert_eq!(cut("short"), "short");
+    }
 }

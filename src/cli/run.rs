@@ -1,15 +1,15 @@
 //! `tweedie run` and `tweedie train`.
 
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use clap::Args;
 
 use super::{Machine, say, warn};
 use crate::error::{Error, Result};
 use crate::recipe::{ModelSpec, Recipe};
-use crate::report::{Progress, comparisons, footer, networks, rankings, tables};
-use crate::run::{self, Place, make_dir};
+use crate::report::{MANIFEST, Manifest, Progress, comparisons, footer, networks, rankings, tables};
+use crate::run::{self, Claim, Folder, Place, TABLES};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -31,22 +31,9 @@ pub(super) struct Arguments {
     pub(super) machine: Machine,
 }
 
-/// A run or a model is recognised by these; nothing else is ever removed.
-const OURS: [&str; 10] = [
-    "manifest.json",
-    "results.csv",
-    "summary.csv",
-    "paired.csv",
-    "ranking.csv",
-    "excess.csv",
-    "timings.csv",
-    "samples",
-    "figures",
-    "models",
-];
-
 impl Arguments {
-    fn prepare(&self, training: bool) -> Result<(Recipe, PathBuf, candle_core::Device)> {
+    /// The recipe, its folder, claimed, and the device.
+    fn prepare(&self, training: bool) -> Result<(Recipe, PathBuf, Folder, candle_core::Device)> {
         let recipe = Recipe::read(&self.recipe, &self.set)?;
         if training && !matches!(recipe.model, ModelSpec::Mlp { .. }) {
             return Err(Error::Input(format!(
@@ -56,70 +43,19 @@ impl Arguments {
         }
         let device = self.machine.open()?;
         let out = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&recipe.name));
-        if out.exists() && !self.resume {
-            let full = std::fs::read_dir(&out)
-                .map_err(|e| {
-                    Error::Input(format!("{}: this is not a folder that can be read ({e})", out.display()))
-                })?
-                .next()
-                .is_some();
-            if full && !self.overwrite {
-                return Err(Error::Input(format!(
-                    "{}: the folder is not empty; --overwrite replaces the run in it, --resume goes on with its training, --out DIR takes \
-                     another",
-                    out.display()
-                )));
-            }
-            if full && !OURS.iter().any(|name| out.join(name).exists()) {
-                return Err(Error::Input(format!(
-                    "{}: this folder holds no run, so --overwrite leaves it alone; take another with --out",
-                    out.display()
-                )));
-            }
-        }
-        if let (true, ModelSpec::Saved(path)) = (self.overwrite, &recipe.model)
-            && path
-                .canonicalize()
-                .ok()
-                .zip(out.canonicalize().ok())
-                .is_some_and(|(model, out)| model.starts_with(out))
-        {
-            return Err(Error::Input(format!(
-                "{}: --overwrite would remove the model that the recipe uses; take another --out",
-                out.display()
-            )));
-        }
-        if self.resume && !out.join("models").exists() {
-            return Err(Error::Input(format!(
-                "{}: there is no training to go on with; run without --resume",
-                out.display()
-            )));
-        }
-        make_dir(&out)?;
-        if self.overwrite {
-            for path in OURS.iter().map(|name| out.join(name)) {
-                let removed =
-                    if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
-                match removed {
-                    Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                        return Err(Error::Input(format!("{}: cannot be replaced ({e})", path.display())));
-                    }
-                    _ => {}
-                }
-            }
-        }
-        // The first Ctrl-C ends training after its step, with a checkpoint; the second ends the program.
-        let _ = ctrlc::set_handler(|| {
-            if run::INTERRUPTED.swap(true, Ordering::Relaxed) || !run::TRAINING.load(Ordering::Relaxed) {
-                std::process::exit(130);
-            }
-        });
-        Ok((recipe, out, device))
+        let claim = match (self.overwrite, self.resume) {
+            (true, _) => Claim::Overwrite,
+            (_, true) => Claim::Resume,
+            _ => Claim::New,
+        };
+        let folder = Folder::claim(&out, claim, &recipe)?;
+        folder.begin(Manifest::begin(&recipe, &device, vec![]))?;
+        Ok((recipe, out, folder, device))
     }
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
-    let (recipe, out, device) = arguments.prepare(false)?;
+    let (recipe, out, _folder, device) = arguments.prepare(false)?;
     let progress = Progress::default();
     let place = Place { out: &out, device: &device, resume: arguments.resume, progress: &progress };
     let outcome = run::run(&recipe, &place, &warn)?;
@@ -141,7 +77,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         let others: Vec<&str> = recipe.metrics[1..].iter().map(|m| m.label.as_str()).collect();
         say(&format!("The other metrics ({}) are in summary.csv.", others.join(", ")));
     }
-    let written: Vec<&str> = OURS.into_iter().filter(|name| out.join(name).exists()).collect();
+    let all = [MANIFEST].into_iter().chain(TABLES).chain(["samples", "figures", "models"]);
+    let written: Vec<&str> = all.filter(|name| out.join(name).exists()).collect();
     say(&format!("Everything is in {}: {}", out.display(), written.join(", ")));
     if let Some(first) = outcome.failures.first() {
         let parts = match outcome.failures.len() {
@@ -160,11 +97,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 pub(super) fn train(arguments: &Arguments) -> Result<()> {
-    let (recipe, out, device) = arguments.prepare(true)?;
+    let (recipe, out, _folder, device) = arguments.prepare(true)?;
     let progress = Progress::default();
     let place = Place { out: &out, device: &device, resume: arguments.resume, progress: &progress };
-    run::lore::warnings_of_training(&recipe)?.iter().for_each(|text| warn(text));
+    let start = Instant::now();
+    let foreseen = run::lore::warnings_of_training(&recipe)?;
+    foreseen.iter().for_each(|text| warn(text));
+    let manifest = Manifest::begin(&recipe, &device, foreseen);
+    manifest.write(&out)?;
     let models = run::train_all(&recipe, &place)?;
+    manifest.finish(&out, (vec![], vec![], vec![]), [start.elapsed(); 3])?;
     for (data, models) in recipe.data.iter().zip(&models) {
         for (sde, model) in recipe.sdes.iter().zip(models) {
             let under = recipe.train_sde.as_ref().map_or(&sde.label, |s| &s.label);

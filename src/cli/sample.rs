@@ -9,9 +9,9 @@ use tweedie_solvers::integrate::{Finish, sampling_grid};
 use tweedie_solvers::sde::Use;
 
 use super::target::{Source, choose};
-use super::{Machine, must_exist, not_both, one_of, say, warn};
+use super::{Machine, check_out, must_exist, not_both, one_of, say, warn};
 use crate::error::{Error, Result};
-use crate::files::{check_suffix, check_writable, read_points, write_points};
+use crate::files::{check_suffix, read_points, write_points};
 use crate::recipe::{DRIVERS, DTYPES};
 use crate::registry::{DEFAULT, GRIDS, METHODS, SDES, default_grid};
 use crate::run::lore::{Digits, Plan, foresee, numbers};
@@ -54,6 +54,9 @@ pub(super) struct Arguments {
     /// Where the samples go, CSV or NPY by suffix
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Replace FILE if it is there
+    #[arg(long)]
+    overwrite: bool,
     #[command(flatten)]
     pub(super) machine: Machine,
 }
@@ -72,7 +75,7 @@ pub(super) fn sample(a: &Arguments) -> Result<()> {
         not_both(("--init", init), &a.out)?;
     }
     let typed_sde = a.sde.as_deref().map(|typed| choose(&SDES, "sde", typed)).transpose()?;
-    check_writable(&a.out)?;
+    check_out(&a.out, a.overwrite)?;
     let device = a.machine.open()?;
     let score = a.source.open(&device)?;
     let sde = score.sde(typed_sde)?;

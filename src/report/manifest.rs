@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::files::replace;
 use crate::points::Points;
 use crate::recipe::Recipe;
+use crate::run::planned;
 
 /// The record of a run; written when it begins and again when it ends.
 #[derive(Clone, Debug, Serialize)]
@@ -37,6 +38,9 @@ pub struct Manifest {
     failures: Vec<String>,
     /// How the points of a user's files were divided, by the label of the data.
     splits: BTreeMap<String, Split>,
+    /// The files of the run, by their paths within its folder: nothing else is ever removed or replaced. Until it is finished, those that
+    /// it may write, and those of the run before it that are still to be removed.
+    pub files: Vec<String>,
     /// Seconds since 1970.
     started: u64,
     finished: bool,
@@ -86,14 +90,16 @@ fn packages() -> BTreeMap<String, String> {
     wanted.map(|p| (p.name, p.version)).collect()
 }
 
+/// What marks a manifest as this program's.
+pub const PROGRAM: &str = "tweedie";
 /// The name of the file.
-const FILE: &str = "manifest.json";
+pub const FILE: &str = "manifest.json";
 
 impl Manifest {
     /// The record of a run that begins now, with what was foreseen.
     pub fn begin(recipe: &Recipe, device: &Device, warnings: Vec<String>) -> Self {
         Self {
-            program: "tweedie",
+            program: PROGRAM,
             version: env!("CARGO_PKG_VERSION"),
             packages: packages(),
             recipe_file: recipe.file.clone(),
@@ -110,6 +116,7 @@ impl Manifest {
                 .iter()
                 .filter_map(|(data, _)| Some((data.label.clone(), Split::of(data.it.own()?))))
                 .collect(),
+            files: planned(recipe),
             started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
             finished: false,
             seconds: None,
@@ -124,8 +131,7 @@ impl Manifest {
         let path = out.join(FILE);
         let bytes =
             serde_json::to_vec_pretty(self).map_err(|e| Error::Run(format!("{}: {e}", path.display())))?;
-        replace(&path, &bytes)
-            .map_err(|e| Error::Input(format!("{}: the file cannot be written ({e})", path.display())))
+        Ok(replace(&path, &bytes)?)
     }
 
     /// Writes it as finished, with what the numbers gave to warn of and to note, what failed, and the times after training, after sampling and at the end.
@@ -141,6 +147,7 @@ impl Manifest {
         self.warnings.extend(warnings);
         self.notes = notes;
         self.failures = failures;
+        self.files.retain(|name| name == FILE || out.join(name).exists());
         let [trained, sampled, end] = at.map(|d| d.as_secs_f64());
         self.finished = true;
         self.seconds = Some(Seconds {

@@ -16,10 +16,10 @@ use std::path::Path;
 use serde::Serialize;
 
 pub use comparisons::comparisons;
-pub use figures::{Shown, figures};
+pub use figures::{Shown, figure_names, figures};
 pub use footer::{footer, span};
 pub(crate) use layout::{fresh, right};
-pub use manifest::Manifest;
+pub use manifest::{FILE as MANIFEST, Manifest, PROGRAM};
 pub use progress::Progress;
 pub use ranking::rankings;
 pub use table::{networks, tables};
@@ -116,6 +116,5 @@ pub(crate) fn write_csv<T: Serialize>(path: &Path, rows: &[T]) -> Result<()> {
         writer.serialize(row).map_err(|e| bad(&e))?;
     }
     let bytes = writer.into_inner().map_err(|e| bad(&e))?;
-    replace(path, &bytes)
-        .map_err(|e| Error::Input(format!("{}: the file cannot be written ({e})", path.display())))
+    Ok(replace(path, &bytes)?)
 }

@@ -11,7 +11,7 @@ use tweedie_solvers::model::ScoreModel;
 
 use super::TrainConfig;
 use crate::data::Standardise;
-use crate::files::replace;
+use crate::files::{FileError, replace};
 use crate::net::{Mlp, MlpConfig, frozen};
 
 /// The name of the file in a model directory.
@@ -69,13 +69,8 @@ const KEY: &str = "tweedie";
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// The file cannot be read or written.
-    #[error("{path}: {source}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// The file is not a checkpoint of this program, or not a whole one.
     #[error("{path}: {what}. A model directory is made by `tweedie train RECIPE` and holds {FILE}")]
     Foreign {
@@ -103,7 +98,6 @@ impl Checkpoint {
     /// If the file cannot be written.
     pub fn save(&self, directory: &Path) -> Result<(), CheckpointError> {
         let path = directory.join(FILE);
-        let io = |source| CheckpointError::Io { path: path.clone(), source };
         let foreign = |what: String| CheckpointError::Foreign { path: path.clone(), what };
         let header = Header {
             format: FORMAT,
@@ -131,7 +125,7 @@ impl Checkpoint {
         let host = tensors.into_iter().map(|(name, t)| Ok((name, t.to_device(&Device::Cpu)?)));
         let host = host.collect::<candle_core::Result<Vec<_>>>().map_err(|e| foreign(e.to_string()))?;
         let bytes = safetensors::serialize(host, Some(HashMap::from([(KEY.to_owned(), json)])));
-        replace(&path, &bytes.map_err(|e| foreign(e.to_string()))?).map_err(io)
+        Ok(replace(&path, &bytes.map_err(|e| foreign(e.to_string()))?)?)
     }
 
     /// Reads `directory/model.safetensors`.
@@ -141,7 +135,7 @@ impl Checkpoint {
     pub fn load(directory: &Path) -> Result<Self, CheckpointError> {
         let path = directory.join(FILE);
         let bytes =
-            std::fs::read(&path).map_err(|source| CheckpointError::Io { path: path.clone(), source })?;
+            std::fs::read(&path).map_err(|e| FileError::system(&path, "the file cannot be read", &e))?;
         Self::parse(&bytes).map_err(|what| CheckpointError::Foreign { path, what })
     }
 

@@ -37,7 +37,8 @@ impl Assignment<'_> {
             self.look_around(i, BLOCKS);
         }
         self.free = self.reduce_rows(false);
-        while !self.free.is_empty() {
+        // Once at least: row reduction may match all rows in cores that lack a cheaper column.
+        loop {
             while let Some(i) = self.free.pop() {
                 self.augment(i);
                 if self.visits > VISITS * n * n {
@@ -45,8 +46,10 @@ impl Assignment<'_> {
                 }
             }
             self.free = (0..n).filter(|&i| self.finds_cheaper(i)).collect();
+            if self.free.is_empty() {
+                return true;
+            }
         }
-        true
     }
 
     /// Makes the core of row i anew, up to where some blocks have a column in it.

@@ -36,7 +36,10 @@ pub struct Shown {
 
 impl From<PlotError> for Error {
     fn from(error: PlotError) -> Self {
-        Self::Run(error.to_string())
+        match error {
+            PlotError::Write(error) => error.into(),
+            error => Self::Run(error.to_string()),
+        }
     }
 }
 
@@ -106,6 +109,28 @@ fn losses(recipe: &Recipe, models: &[Model], data: &str, dir: &Path) -> Result<(
     }
     let stem = dir.join(file_name(&format!("loss-{data}")));
     Ok(plot::curve(&stem, &format!("Training loss, {data}"), &curves)?)
+}
+
+/// The names of all pictures that a run of the recipe may draw, without `.png` and `.svg`.
+pub fn figure_names(recipe: &Recipe) -> Vec<String> {
+    let mut names = Vec::new();
+    if recipe.figures == Figures::None {
+        return names;
+    }
+    for (data, _) in &recipe.data {
+        let sdes = || recipe.sdes.iter().map(|s| &s.label);
+        for metric in &recipe.metrics {
+            let stem = file_name(&format!("quality-{}-{}", data.label, metric.label));
+            names.extend(sdes().map(|sde| format!("{stem}-{}", file_name(sde))));
+            names.push(stem);
+        }
+        names.extend(["loss", "excess"].map(|what| file_name(&format!("{what}-{}", data.label))));
+        for sde in sdes() {
+            let of = |what| file_name(&format!("{what}-{}-{sde}", data.label));
+            names.extend(["errors", "samples", "density", "trajectories"].map(of));
+        }
+    }
+    names
 }
 
 fn quality(recipe: &Recipe, summary: &[Summary], data: &str, metric: &str, stem: &Path) -> Result<()> {

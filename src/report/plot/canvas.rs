@@ -3,17 +3,18 @@
 //! The page is kept twice because the two writers of kuva differ: its PNG writer has no transparent strokes,
 //! leaves slanted edges jagged and does not scale dashes, so that strokes are given to it as filled outlines.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use kuva::backend::svg::SvgBackend;
 use kuva::render::color::Color;
 use kuva::render::render::{PathData, Primitive, Scene, TextAnchor};
 
 use super::PlotError;
-use super::files::{with_suffix, write_whole};
 use super::outline::{dashes, outline, ribbon};
 use super::text::line_height;
+use crate::files::replace;
 
 /// PNG pixels for each unit of the page.
 const SCALE: f64 = 2.0;
@@ -246,8 +247,8 @@ impl Canvas {
             .render_scene(&self.png)
             .map_err(|reason| PlotError::Draw { path: png_path.clone(), reason })?;
         let svg = SvgBackend::new().render_scene(&self.svg);
-        write_whole(&png_path, &png)?;
-        write_whole(&with_suffix(stem, ".svg"), svg.as_bytes())
+        replace(&png_path, &png)?;
+        Ok(replace(&with_suffix(stem, ".svg"), svg.as_bytes())?)
     }
 }
 
@@ -296,4 +297,11 @@ fn fill(d: String, colour: Rgb, alpha: f64) -> Primitive {
         opacity: (alpha < 1.0).then_some(alpha),
         stroke_dasharray: None,
     }))
+}
+
+/// The path with a suffix after its last letter; a dot in the name is no ending to replace.
+fn with_suffix(stem: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(stem);
+    name.push(suffix);
+    PathBuf::from(name)
 }

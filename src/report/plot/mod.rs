@@ -7,7 +7,6 @@ mod axes;
 mod canvas;
 mod curve;
 mod density;
-mod files;
 mod legend;
 mod levels;
 mod outline;
@@ -18,6 +17,8 @@ mod text;
 mod trajectories;
 
 use std::path::PathBuf;
+
+use crate::files::FileError;
 
 pub use curve::{Curve, curve};
 pub use density::{Arrow, Field, density};
@@ -31,13 +32,8 @@ pub use trajectories::{TrajectoryPanel, trajectories};
 #[derive(Debug, thiserror::Error)]
 pub enum PlotError {
     /// The file could not be written.
-    #[error("cannot write the figure {}: {source}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Write(#[from] FileError),
     /// The picture could not be encoded.
     #[error("cannot draw the figure {}: {reason}", path.display())]
     Draw {

@@ -213,7 +213,10 @@ fn other_figures_survive_bad_values() {
 fn a_folder_that_cannot_be_written_is_an_error() {
     let folder = Folder::new("unwritable");
     let error = curve(&folder.0.join("missing/figure"), "t", &[]).unwrap_err();
-    assert!(matches!(&error, PlotError::Write { path, .. } if path.ends_with("missing/figure.png")));
+    assert!(
+        matches!(&error, PlotError::Write(file) if file.to_string().contains("missing/figure.png: the file cannot")),
+        "{error}"
+    );
     fs::create_dir(folder.0.join("taken.png")).unwrap();
     curve(&folder.0.join("taken"), "t", &[]).unwrap_err();
     let names: Vec<_> = fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
