@@ -233,7 +233,7 @@ fn remembered_points_are_seen() {
     let ran_on = |data: &str| ran(&points, data, extra);
     let split = ran_on("");
     assert!(split.values["memorisation"] > 0.9, "{:?}", split.values);
-    let warned = "are nearer to the training points than the held-out points are";
+    let warned = "lie nearer to training rows than to held-out ones";
     assert!(split.said.contains(warned) && split.said.contains("no model of new ones"), "{}", split.said);
     assert!(split.printed.contains("memorisation on points(file=own.csv)"), "{}", split.printed);
     let manifest = std::fs::read_to_string(split.bench.path("out/manifest.json")).unwrap();

@@ -188,13 +188,17 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
     let key = Key::root(a.seed);
     let solved = Solved { flow, method: &method, divergence, key: &key };
     let log_p = (score.standardise.as_ref(), &found.log_p[..]);
-    if let Some(error) = solver_error(&solved, &points, log_p, &device)? {
-        say(&format!(
+    match solver_error(&solved, &points, log_p, &device) {
+        Err(error) => {
+            warn(&format!("the solver's error is not known, for solving more finely failed: {error}"));
+        }
+        Ok(None) => {}
+        Ok(Some(error)) => say(&format!(
             "The solver's error, by solving {} points more finely: {:.0e} nats of their mean, {:.0e} at the worst",
             error.points,
             error.mean.abs(),
             error.largest
-        ));
+        )),
     }
     if let Some(first) = found.log_p.iter().position(|p| !p.is_finite()) {
         let bad = found.log_p.iter().filter(|p| !p.is_finite()).count();

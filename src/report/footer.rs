@@ -49,7 +49,13 @@ pub fn footer(recipe: &Recipe, ranking: &[Ranked]) -> String {
     } else {
         out.push(format!("These are values of {}{}.", span(recipe), left_out(recipe)));
     }
-    out.push("The floor is the same metric between two fresh draws of the data.".into());
+    let kept =
+        recipe.data.iter().filter(|(data, _)| data.it.own().is_some_and(|own| own.kept().is_some())).count();
+    out.push(match kept {
+        0 => "The floor is the same metric between two fresh draws of the data.".into(),
+        all if all == recipe.data.len() => "The floor is the same metric between training rows and held-out rows.".into(),
+        _ => "The floor is the same metric between two fresh draws of the data, of a file's points between training rows and held-out rows.".into(),
+    });
     let most = ranking.iter().filter(|r| r.group.is_some()).map(|r| r.comparisons).max();
     if let Some(most) = most {
         let (level, seeds) = (100.0 * (1.0 - LEVEL), recipe.seeds.len());

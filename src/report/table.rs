@@ -104,7 +104,7 @@ pub(super) fn titled(title: &str, rows: &[&Summary]) -> String {
         marks.push(format!("? not above it, but wider{within}"));
     }
     if any(Standing::Below) {
-        marks.push("< below the floor: narrower than the data, or copies of them".to_owned());
+        marks.push("< below it: by chance, narrower than the data, or copies of them".to_owned());
     }
     if marks.is_empty() { title } else { format!("{title}\n{}", wrap(&marks.join("; "))) }
 }
@@ -212,7 +212,7 @@ fn memorisation(summary: &[Summary], data: &str) -> String {
     }
     let parts = parts.join(", ");
     format!(
-        "memorisation on {data}, the largest of all methods (0.5 is none, 1 copies of training points): {parts}\n\n"
+        "memorisation on {data}, the largest of all methods (0 is none, 1 copies of training points): {parts}\n\n"
     )
 }
 

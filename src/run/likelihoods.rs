@@ -33,8 +33,16 @@ pub(super) fn likelihoods(
     for ((data, _), models) in recipe.data.iter().zip(models) {
         let exact = data.it.continuous().then(|| data.it.exact().ok()).flatten();
         for (sde, model) in recipe.sdes.iter().zip(models) {
-            let of =
-                Likelihood { recipe, spec, data, exact: exact.as_deref(), sde, model, device: place.device };
+            let of = Likelihood {
+                recipe,
+                spec,
+                data,
+                exact: exact.as_deref(),
+                sde,
+                model,
+                device: place.device,
+                failures,
+            };
             let under = || format!("likelihood, {} {}", data.label, sde.label);
             let Some(grid) = failures.keep(under, of.grid()) else { continue };
             for &seed in &recipe.seeds {
@@ -59,6 +67,7 @@ struct Likelihood<'a> {
     sde: &'a Named<dyn LinearSde>,
     model: &'a Model,
     device: &'a Device,
+    failures: &'a Failures,
 }
 
 impl Likelihood<'_> {
@@ -109,8 +118,10 @@ impl Likelihood<'_> {
         }
         if seed == self.recipe.seeds[0] {
             let solved = Solved { flow, method: &spec.method, divergence: spec.divergence, key: &key };
-            let error = solver_error(&solved, &points, (standardise, &found.log_p), device)?;
-            if let Some(error) = error {
+            let error = solver_error(&solved, &points, (standardise, &found.log_p), device);
+            let what =
+                || format!("the solver's error of the likelihood, {} {}", self.data.label, self.sde.label);
+            if let Some(Some(error)) = self.failures.keep(what, error.map_err(Error::from)) {
                 records.push(label.record(SOLVER_ERROR, error.mean));
                 records.push(label.record(SOLVER_ERROR_LARGEST, error.largest));
             }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use tweedie_solvers::Key;
 
 use super::Drawn;
-use super::memorisation::{MEMORISATION, Memory};
+use super::memorisation::{DEVIATIONS, MEMORISATION, Memory};
 use super::outliers::{Extent, FARTHEST, OUTLIERS, WITHOUT};
 use super::record::{Label, Record};
 use crate::data::{Data, Standardise};
@@ -118,7 +118,9 @@ pub(super) fn samples(
         }
     }
     if let Some(memory) = &by.memory {
-        records.push(label.record(MEMORISATION, memory.of_samples(&drawn.points)));
+        let found = memory.of_samples(&drawn.points);
+        records.push(label.record(MEMORISATION, found.share));
+        records.push(label.record(DEVIATIONS, found.deviations));
     }
     records
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::excess::{MEAN, WORST};
 use super::floor::{Standing, standing};
 use super::interval::{interval, reach};
-use super::{FARTHEST, MEMORISATION, PARTS, SOLVER_ERROR_LARGEST, STRONG, WHOLE, WITHOUT};
+use super::{FARTHEST, PARTS, SOLVER_ERROR_LARGEST, STRONG, WHOLE, WITHOUT};
 use crate::metrics::Range;
 use crate::recipe::Recipe;
 
@@ -152,7 +152,6 @@ pub fn range(recipe: &Recipe, metric: &str) -> Range {
     match recipe.metrics.iter().find(|m| m.label == metric) {
         Some(found) => found.it.range(),
         None if positive() => Range::Positive,
-        None if metric == MEMORISATION => Range::Fraction,
         None => Range::Real,
     }
 }

@@ -83,7 +83,7 @@ pub fn solver_error(
     let like = Tensor::zeros((1, 1), DType::F64, device)?;
     let x = tensor(inner.cycle(0, rows).values().to_vec(), (rows, points.dim()), &like)?;
     let _turn = crate::device::turn(device);
-    let Ok(found) = again.log_density(&x, solved.divergence, solved.key, 0) else { return Ok(None) };
+    let found = again.log_density(&x, solved.divergence, solved.key, 0)?;
     let shift = standardise.map_or(0.0, Standardise::log_jacobian);
     let off: Vec<f64> = found.log_p.iter().zip(log_p).map(|(fine, p)| fine + shift - p).collect();
     let mean = off.iter().sum::<f64>() / rows as f64;

@@ -125,7 +125,8 @@ fn halves(own: &Empirical) -> Option<String> {
 
 /// A column whose bulk is narrow against its deviation.
 fn heavy(own: &Empirical, j: usize) -> Option<String> {
-    let sorted = sorted(own.training(), j);
+    // Held-out rows far out make floors and metrics theirs.
+    let sorted = sorted(own.file(), j);
     let n = sorted.len();
     let (mean, half) = (sorted.iter().sum::<f64>() / n as f64, sorted[3 * n / 4] - sorted[n / 4]);
     let deviation = (sorted.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n as f64).sqrt();

@@ -1,6 +1,8 @@
 //! What is said of what metrics and likelihoods of a user's points are taken against.
 
+use super::short;
 use crate::data::{Empirical, digests, repeated};
+use crate::points::Points;
 
 /// What metrics and the NLL are taken against, where that needs a word: `samples` and `points` are
 /// how many are asked for, none where there is no NLL; `known` are the digests of the rows that a
@@ -37,6 +39,7 @@ pub(super) fn measured(own: &Empirical, samples: usize, points: Option<usize>, k
             "{shared} of the {rows} points of the test-file are training rows too; leave them out of one file"
         ));
     }
+    out.extend(apart(own, kept));
     let met = digests(kept).iter().filter(|hash| known.binary_search(hash).is_ok()).count();
     if met > 0 && !repeated(own.file()) {
         out.push(format!(
@@ -46,10 +49,35 @@ pub(super) fn measured(own: &Empirical, samples: usize, points: Option<usize>, k
     out
 }
 
+/// How many standard errors the means of a column may lie apart: chance puts them further once in 5 · 10⁸ columns.
+const APART: f64 = 6.0;
+
+/// The column whose means of training rows and held-out rows are furthest apart in standard errors, if that is no chance.
+fn apart(own: &Empirical, kept: &Points) -> Option<String> {
+    let moments = |points: &Points, j: usize| {
+        let n = points.len() as f64;
+        let mean = points.rows().map(|row| row[j]).sum::<f64>() / n;
+        let square = points.rows().map(|row| (row[j] - mean).powi(2)).sum::<f64>() / (n - 1.0);
+        (mean, square / n)
+    };
+    let of = |j: usize| {
+        let ((a, v), (b, w)) = (moments(own.training(), j), moments(kept, j));
+        let errors = (a - b).abs() / (v + w).sqrt();
+        (errors.is_finite() && errors > APART).then_some((errors, j, a, b))
+    };
+    let (errors, j, a, b) = (0..kept.dim()).filter_map(of).max_by(|x, y| x.0.total_cmp(&y.0))?;
+    Some(format!(
+        "the mean of column {} is {} in training rows and {} in held-out rows, {errors:.0} standard errors apart: they follow different laws, so \
+         that no floor, metric or memorisation says what it should; take both from one file, or shuffle the rows before they are divided",
+        own.column(j),
+        short(a),
+        short(b)
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::points::Points;
     use tweedie_solvers::Key;
 
     #[test]
@@ -75,6 +103,15 @@ mod tests {
         assert!(
             measured(&other, 10, None, &[])[0]
                 .starts_with("50 of the 150 points of the test-file are training rows")
+        );
+        let shifted = Points::new(
+            2,
+            points.values().iter().enumerate().map(|(i, v)| v + 0.6 * (i % 2) as f64).collect(),
+        );
+        let said = measured(&own(points.clone()).test(shifted, "t.csv").unwrap(), 10, None, &[]);
+        assert!(
+            said[0].starts_with("the mean of column 2 is ") && said[0].contains("standard errors apart"),
+            "{said:?}"
         );
         let known = digests(&points);
         let said = measured(&split, 10, None, &known);

@@ -33,13 +33,13 @@ pub fn indistinct(recipe: &Recipe, summary: &[Summary]) -> Vec<String> {
             let (n, seeds) = (recipe.samples, recipe.seeds.len());
             if !flat.is_empty() {
                 out.push(format!(
-                    "{place}: every mean is at the floor, so {n} samples cannot tell the methods apart by {}; raise samples above {n}",
+                    "{place}: every mean is at the floor or below it, so {n} samples cannot tell the methods apart by {}; raise samples above {n}",
                     listed(&flat)
                 ));
             }
             if !wide.is_empty() {
                 out.push(format!(
-                    "{place}: no mean is told apart from the floor, but intervals over {seeds} seeds are too wide to say that all are at it, by \
+                    "{place}: no mean is above the floor for certain, but intervals over {seeds} seeds are too wide to say that all are at it, by \
                      {}; give more seeds than {seeds}",
                     listed(&wide)
                 ));

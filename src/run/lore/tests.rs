@@ -175,9 +175,9 @@ fn means_at_the_floor() {
     assert_eq!(
         said(&recipe, &records),
         [
-            "two-moons, vp: every mean is at the floor, so 300 samples cannot tell the methods apart by sliced-w2 and energy; raise samples \
+            "two-moons, vp: every mean is at the floor or below it, so 300 samples cannot tell the methods apart by sliced-w2 and energy; raise samples \
              above 300",
-            "two-moons, ve: no mean is told apart from the floor, but intervals over 3 seeds are too wide to say that all are at it, by \
+            "two-moons, ve: no mean is above the floor for certain, but intervals over 3 seeds are too wide to say that all are at it, by \
              sliced-w2, w2 and energy; give more seeds than 3",
         ]
     );
