@@ -92,21 +92,28 @@ pub fn check_suffix(path: &Path) -> Result<(), FileError> {
 /// # Errors
 /// What is wrong, where (line and column, or row and column of the array), and how to save the file instead.
 pub fn read_points(path: &Path) -> Result<Points, FileError> {
-    Ok(read_columns(path)?.0)
+    Ok(read_columns(path, None)?.0)
 }
 
-/// As [`read_points`], with the names of the columns where the file has them.
+/// As [`read_points`], with the names of the columns where the file has them. `header` says whether the first line of a CSV file holds them;
+/// where it is not given the line itself tells, and [`numbered`] names are worth a word.
 ///
 /// # Errors
 /// As [`read_points`].
-pub fn read_columns(path: &Path) -> Result<(Points, Option<Vec<String>>), FileError> {
+pub fn read_columns(path: &Path, header: Option<bool>) -> Result<(Points, Option<Vec<String>>), FileError> {
     let kind = kind(path)?;
     let bytes = std::fs::read(path).map_err(|e| FileError::system(path, "the file cannot be read", &e))?;
     match kind {
-        Kind::Csv => csv_file::parse(&bytes),
+        Kind::Csv => csv_file::parse(&bytes, header),
         Kind::Npy => npy_file::parse(&bytes).map(|points| (points, None)),
     }
     .map_err(named(path))
+}
+
+/// What is to be said of names `0,1,…,D−1`, which could be a point: as pandas writes columns that have none.
+pub fn numbered(names: Option<&[String]>) -> Option<&'static str> {
+    let counted = names.is_some_and(|names| csv_file::counts(names.iter().map(String::as_str)));
+    counted.then_some("its first line counts the columns from 0, as pandas does where they have no names, and is read as their names")
 }
 
 /// Writes points, whole or not at all, in f64: CSV with shortest digits that read back as the same number and a header, `x0,x1,…`

@@ -15,7 +15,7 @@ use super::target::{Source, choose};
 use super::{Machine, check_out, must_exist, not_both, one_of, say, warn};
 use crate::data::{Empirical, digest};
 use crate::error::{Error, Result};
-use crate::files::{check_suffix, read_columns};
+use crate::files::{check_suffix, numbered, read_columns};
 use crate::recipe::PROBES;
 use crate::registry::{GRIDS, METHODS, SDES};
 use crate::run::lore::{Digits, few_dimensions, foresee_densities, numbers, unbounded};
@@ -28,6 +28,9 @@ pub(super) struct Arguments {
     /// Points, one per row (CSV or NPY)
     #[arg(long, value_name = "FILE")]
     points: PathBuf,
+    /// Whether the first line of a CSV file holds names; by default the line tells
+    #[arg(long, value_name = "BOOL")]
+    header: Option<bool>,
     /// The SDE, with options as in ve:sigma-max=20; by default the one that the model was trained under, or vp
     #[arg(long)]
     sde: Option<String>,
@@ -107,7 +110,10 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
     check_out(&a.out, a.overwrite)?;
     let device = a.machine.open()?;
     let score = a.source.open(&device)?;
-    let (points, names) = read_columns(&a.points)?;
+    let (points, names) = read_columns(&a.points, a.header)?;
+    if let Some(said) = numbered(names.as_deref()) {
+        warn(&format!("--points {}: {said}; --header false reads it as a point", a.points.display()));
+    }
     if points.dim() != score.model.dim() {
         let (got, dim) = (points.dim(), score.model.dim());
         return Err(Error::Input(format!(

@@ -11,7 +11,7 @@ use tweedie_solvers::sde::Use;
 use super::target::{Source, choose};
 use super::{Machine, check_out, must_exist, not_both, one_of, say, warn};
 use crate::error::{Error, Result};
-use crate::files::{check_suffix, read_points, write_points};
+use crate::files::{check_suffix, numbered, read_columns, write_points};
 use crate::recipe::{DRIVERS, DTYPES};
 use crate::registry::{DEFAULT, GRIDS, METHODS, SDES, default_grid};
 use crate::run::lore::{Digits, Plan, foresee, numbers};
@@ -42,6 +42,9 @@ pub(super) struct Arguments {
     /// Start from these points (CSV or NPY) instead of the prior
     #[arg(long, value_name = "FILE")]
     init: Option<PathBuf>,
+    /// Whether the first line of a CSV file of --init holds names; by default the line tells
+    #[arg(long, value_name = "BOOL")]
+    header: Option<bool>,
     /// One more evaluation at the end: the result is the denoised point
     #[arg(long)]
     denoise: bool,
@@ -84,7 +87,10 @@ pub(super) fn sample(a: &Arguments) -> Result<()> {
     let fitted = spacing.it.fit(&*sde.it, &*score.model, sde.it.span(Use::Sampling), &device)?;
     let grid = sampling_grid(&*sde.it, fitted.as_deref().unwrap_or(&*spacing.it), &*method.it, steps)?;
     let start = a.init.as_ref().map(|path| {
-        let points = read_points(path)?;
+        let (points, names) = read_columns(path, a.header)?;
+        if let Some(said) = numbered(names.as_deref()) {
+            warn(&format!("--init {}: {said}; --header false reads it as a point", path.display()));
+        }
         let dim = score.model.dim();
         if points.dim() != dim {
             return Err(Error::Input(format!(

@@ -35,6 +35,11 @@ impl Empirical {
         Ok(Self { file: points.clone(), name, columns: None, training: points, held_out: None, rows })
     }
 
+    /// The names of its columns, where it has them.
+    pub fn columns(&self) -> Option<&[String]> {
+        self.columns.as_deref()
+    }
+
     /// The same with names for its columns, one for each.
     #[must_use]
     pub fn named(self, columns: Option<Vec<String>>) -> Self {

@@ -7,7 +7,10 @@ use super::decimal_comma::{self, Halves};
 const FIRST: usize = 10;
 
 /// One line per row, and the names of a header. A first row none of whose cells is a number is a header.
-pub(super) fn parse(bytes: &[u8]) -> Result<(Points, Option<Vec<String>>), String> {
+///
+/// `0,1,…,D−1` is one too, as pandas names columns that have no names, where a later cell is written otherwise than such a number or there
+/// are three columns or more: the line 0,1 of whole numbers may be a point. `header` decides, where it is given.
+pub(super) fn parse(bytes: &[u8], header: Option<bool>) -> Result<(Points, Option<Vec<String>>), String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     for (i, line) in bytes.split(|b| *b == b'\n').take(FIRST).enumerate() {
         let found = std::str::from_utf8(line).ok().and_then(decimal_comma::semicolons);
@@ -20,6 +23,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Points, Option<Vec<String>>), Strin
         csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(bytes);
     let (mut record, mut values, mut shape) = (csv::StringRecord::new(), Vec::new(), None);
     let (mut names, mut halves) = (None, Halves::default());
+    // Whether the first row counts its columns, and a cell of another one is no whole number.
+    let (mut counted, mut fractions) = (false, false);
     loop {
         // Invalid text is the only error of a reader of bytes in memory with rows of any length.
         let more = reader
@@ -30,8 +35,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Points, Option<Vec<String>>), Strin
         }
         let line = || line_of(bytes, record.position());
         let numbers = record.iter().filter(|cell| cell.parse::<f64>().is_ok()).count();
-        if shape.is_none() && numbers == 0 && !record.iter().any(|cell| decimal_comma::quoted(cell).is_some())
-        {
+        let comma = record.iter().any(|cell| decimal_comma::quoted(cell).is_some());
+        if shape.is_none() && header.unwrap_or(numbers == 0 && !comma) {
             if let Some(i) = record.iter().position(str::is_empty) {
                 let unnamed = format!("line {}, column {}: the header has no name here", line(), i + 1);
                 return Err(unnamed + "; if pandas wrote its index, save with df.to_csv(path, index=False)");
@@ -41,6 +46,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Points, Option<Vec<String>>), Strin
             continue;
         }
         let first = shape.is_none();
+        if first {
+            counted = header.is_none() && counts(record.iter());
+        } else {
+            fractions |= record.iter().any(|cell| cell.bytes().any(|b| !b.is_ascii_digit()));
+        }
         let (dim, reference) = *shape.get_or_insert_with(|| (record.len(), line()));
         if record.len() != dim {
             let comma = if decimal_comma::torn(&record, dim) {
@@ -77,6 +87,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Points, Option<Vec<String>>), Strin
     if let Some(what) = halves.found() {
         return Err(what);
     }
+    if let Some((dim, _)) = shape.filter(|(dim, _)| counted && values.len() > *dim && (fractions || *dim > 2))
+    {
+        values.drain(..dim);
+        names = Some((0..dim).map(|j| j.to_string()).collect());
+    }
     match shape {
         Some((dim, _)) if !values.is_empty() => Ok((Points::new(dim, values), names)),
         Some(_) => {
@@ -85,6 +100,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<(Points, Option<Vec<String>>), Strin
         }
         None => Err("the file is empty; write one point per line, such as 0.5,-1.2".into()),
     }
+}
+
+/// Whether cells are 0, 1, 2 and so on.
+pub(super) fn counts<'a>(cells: impl IntoIterator<Item = &'a str>) -> bool {
+    cells.into_iter().zip(0..).all(|(cell, j): (_, usize)| *cell == j.to_string())
 }
 
 /// The line of the last quote, from 1, where their number is odd.

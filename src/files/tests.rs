@@ -113,12 +113,41 @@ fn headers_are_optional() {
         "\u{feff}1,2\n3,-0.04",
         "\n\n1,2\n3,-0.04\n\n",
     ] {
-        assert_eq!(csv_file::parse(text.as_bytes()).unwrap().0, want, "{text:?}");
+        assert_eq!(csv_file::parse(text.as_bytes(), None).unwrap().0, want, "{text:?}");
     }
     assert_eq!(
-        csv_file::parse(b"z\n1\n2\n").unwrap(),
+        csv_file::parse(b"z\n1\n2\n", None).unwrap(),
         (Points::new(1, vec![1.0, 2.0]), Some(vec!["z".to_owned()]))
     );
+}
+
+/// What pandas writes for columns without names is a header where it cannot be a point among others, and what the user says decides.
+#[test]
+fn counted_columns_are_names() {
+    let plane = |text: &str, header| {
+        let (points, names) = csv_file::parse(text.as_bytes(), header).unwrap();
+        (points.len(), names.is_some(), numbered(names.as_deref()).is_some())
+    };
+    let (named, plain) = ((2, true, true), (3, false, false));
+    for (text, want) in [
+        ("0,1\n0.5,1.5\n2.0,3.0\n", named),
+        ("\"0\",\"1\"\n0.5,1.5\n2,3\n", named),
+        ("0,1\n-5,1\n2,3\n", named),
+        ("0,1,2\n5,1,1\n2,3,4\n", named),
+        ("0\n0.5\n2\n", named),
+        ("0,1\n5,1\n2,3\n", plain),
+        ("0\n5\n2\n", plain),
+        ("0.0,1.0\n0.5,1\n2,3\n", plain),
+        ("1,2\n0.5,1\n2,3\n", plain),
+        ("0,1\n", (1, false, false)),
+        ("0,1,2\n", (1, false, false)),
+    ] {
+        assert_eq!(plane(text, None), want, "{text:?}");
+    }
+    assert_eq!(plane("0,1\n0.5,1.5\n2.0,3.0\n", Some(false)), plain);
+    assert_eq!(plane("0,1\n5,1\n2,3\n", Some(true)), named);
+    assert_eq!(plane("4,1\n5,1\n2,3\n", Some(true)), (2, true, false));
+    assert!(csv_file::parse(b"x,y\n1,2\n", Some(false)).unwrap_err().contains("`x` is not a number"));
 }
 
 #[test]
@@ -163,7 +192,7 @@ fn bad_csv_is_refused_with_its_place() {
         ("x,y\n1.5,2,3\n", "line 2 has 3 cells, but line 1 has 2; every row must have as many"),
         (",x,y\n0,1,2\n", "line 1, column 1: the header has no name here; if pandas"),
     ] {
-        let error = csv_file::parse(text.as_bytes()).unwrap_err();
+        let error = csv_file::parse(text.as_bytes(), None).unwrap_err();
         assert!(error.starts_with(want), "{text:?}: {error}");
     }
     // Whole numbers in their own right are read: no zero stands where none is written, or it stands before a comma too.
@@ -176,9 +205,9 @@ fn bad_csv_is_refused_with_its_place() {
         "1,-05\n",
         "5\n05\n",
     ] {
-        assert!(csv_file::parse(text.as_bytes()).is_ok(), "{text:?}");
+        assert!(csv_file::parse(text.as_bytes(), None).is_ok(), "{text:?}");
     }
-    assert_eq!(csv_file::parse(b"1,2\n\xff,3\n").unwrap_err(), "line 2 is not UTF-8 text");
+    assert_eq!(csv_file::parse(b"1,2\n\xff,3\n", None).unwrap_err(), "line 2 is not UTF-8 text");
 }
 
 #[test]

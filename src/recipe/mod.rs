@@ -274,7 +274,7 @@ pub fn data_set(section: &Section) -> Result<Box<dyn Data>> {
 
 /// Whether two tables of a data set name the same law: coordinates of the network and rows held out of it aside.
 pub fn same_law(a: &Table, b: &Table) -> bool {
-    const ASIDE: [&str; 3] = [STANDARDISE, "holdout", "test-file"];
+    const ASIDE: [&str; 4] = [STANDARDISE, "header", "holdout", "test-file"];
     let of =
         |t: &Table| t.clone().into_iter().filter(|(k, _)| !ASIDE.contains(&k.as_str())).collect::<Table>();
     of(a) == of(b)

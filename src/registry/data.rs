@@ -9,7 +9,7 @@ use crate::data::{
     Checkerboard, Circles, Data, EightGaussians, Empirical, GaussianMixture, Pinwheel, Ring, Rings, SCurve,
     SwissRoll, TwentyFiveGaussians, TwoMoons, TwoSpirals,
 };
-use crate::files::{read_columns, read_points};
+use crate::files::read_columns;
 
 /// A key of every data set: whether models work in coordinates of mean 0 and deviation 1. On for points, whose units are anybody's; off
 /// for the others, which are near that and whose exact scores are in their own coordinates.
@@ -126,10 +126,12 @@ pub const DATA: Shelf<dyn Data> = Shelf {
                     if !s.has("file") {
                         return Err(s.missing("file"));
                     }
-                    let (points, names) = read_columns(Path::new(&file))?;
+                    s.known("header");
+                    let header = s.has("header").then(|| s.boolean("header", true)).transpose()?;
+                    let (points, names) = read_columns(Path::new(&file), header)?;
                     let own = Empirical::new(points, file).map_err(|e| s.wrap(e))?.named(names);
                     let own = match &test {
-                        Some(test) => own.test(read_points(Path::new(test))?, test),
+                        Some(test) => own.test(read_columns(Path::new(test), header)?.0, test),
                         None => own.holdout(holdout),
                     };
                     Ok(Box::new(own.map_err(|e| s.wrap(e))?))

@@ -3,6 +3,7 @@
 
 use super::{listed, short};
 use crate::data::{Empirical, Standardise, distinct, repeated};
+use crate::files::numbered;
 use crate::points::Points;
 
 /// Below so many rows nothing is said of patterns, which few numbers show by chance.
@@ -53,6 +54,7 @@ pub(super) fn noticed(own: &Empirical, map: Option<&Standardise>) -> Vec<String>
     let points = own.file();
     let (rows, dim) = (points.len(), points.dim());
     let mut out = Vec::new();
+    out.extend(numbered(own.columns()).map(|said| format!("{said}; header = false reads it as a point")));
     out.extend((0..dim).filter_map(|j| index(own, j)));
     if let Some(constant) =
         Standardise::fit(own.training()).ok().map(|f| f.constant).filter(|c| !c.is_empty())
