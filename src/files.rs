@@ -112,7 +112,7 @@ pub fn read_columns(path: &Path, header: Option<bool>) -> Result<(Points, Option
 
 /// What is to be said of names `0,1,…,D−1`, which could be a point: as pandas writes columns that have none.
 pub fn numbered(names: Option<&[String]>) -> Option<&'static str> {
-    let counted = names.is_some_and(|names| csv_file::counts(names.iter().map(String::as_str)));
+    let counted = names.is_some_and(|names| csv_file::counts(0, names.iter().map(String::as_str)));
     counted.then_some("its first line counts the columns from 0, as pandas does where they have no names, and is read as their names")
 }
 

@@ -276,7 +276,7 @@ fn kills_lose_nothing() {
     bench.write("s.csv", "whole");
     let replace = [&SAMPLE[..], &["s.csv", "-n", "20000", "--overwrite"]].concat();
     let again = ["run", "r.toml", "--out", "out", "--overwrite", "--threads", "1"];
-    for i in 0..20u64 {
+    for i in 0..12u64 {
         for (command, signal) in
             [(&again[..], "-KILL"), (&replace[..], "-KILL"), (&again[..], "-TERM"), (&replace[..], "-INT")]
         {
@@ -287,7 +287,7 @@ fn kills_lose_nothing() {
                 .stderr(Stdio::null())
                 .spawn()
                 .unwrap();
-            std::thread::sleep(Duration::from_millis(11 * i));
+            std::thread::sleep(Duration::from_millis(17 * i));
             let _ = Command::new("kill").args([signal, &child.id().to_string()]).status();
             child.wait().unwrap();
             assert_eq!(fs::read_to_string(bench.path("out/mine.txt")).unwrap(), "mine");

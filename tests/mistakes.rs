@@ -7,7 +7,12 @@ use super::workbench::{Bench, MIXTURE};
 #[test]
 fn recipes_with_mistakes() {
     let bench = Bench::new();
-    let cases: [(&str, &[&str]); 50] = [
+    let many = (0..2000).map(|i| i.to_string()).collect::<Vec<_>>().join(", ");
+    let choices = format!("method = {{ name = \"rk45\", rtol = [{many}], atol = [{many}] }}");
+    let runs = format!("seed = [{many}]\nsteps = [{}]", many.replacen("0, ", "", 1));
+    let cases: [(&str, &[&str]); 52] = [
+        (&choices, &["of 4000000 choices", "at most 1000"]),
+        (&runs, &["up to 3998000 sampling runs", "1999 steps × 2000 seed", "at most 1000000"]),
         ("sde = \"vpp\"", &["r.toml", "there is no sde `vpp`", "did you mean `vp`"]),
         ("method = \"huen\"", &["there is no method `huen`", "did you mean `heun`"]),
         ("data = \"two-moon\"", &["`two-moon`", "`two-moons`"]),
@@ -155,7 +160,7 @@ fn recipes_with_mistakes() {
         &["model = \"exact\" on two-moons", "standardise = false"],
     );
     bench.write("six.csv", "0,1\n2,3\n4,5\n6,8\n8,9\n9,1\n");
-    bench.write("three.csv", "0,1,2\n1,2,3\n");
+    bench.write("three.csv", "4,1,2\n1,2,3\n");
     bench.write("equal.csv", "3,1\n3,1\n3,1\n3,1\n3,1\n3,1\n3,1\n3,1\n");
     bench.write("comma.csv", "0,25;1,5\n2,25;3,75\n");
     for (options, parts) in [

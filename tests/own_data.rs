@@ -249,6 +249,7 @@ fn remembered_points_are_seen() {
         "holdout = 0",
         &format!("{extra}\n[likelihood]\npoints = 3\nmethod = \"euler\"\nsteps = 2"),
     );
+    assert!(whole.said.contains("nll: the exact law of points is one of atoms"), "{}", whole.said);
     assert!(whole.said.contains("no rows are held out") && !whole.values.contains_key("memorisation"));
     assert!(whole.printed.contains("negative log-likelihood of the training points of points("));
 }
@@ -294,6 +295,14 @@ fn trained_rows_are_known() {
     assert!(said.contains(&wanted), "{said}");
     tweedie::files::write_points(&ran.bench.path("new.npy"), &kept, None).unwrap();
     assert_eq!(score("new.npy"), "");
+    let far = Points::new(2, kept.values().iter().map(|v| v + 1e6).collect());
+    tweedie::files::write_points(&ran.bench.path("far.npy"), &far, None).unwrap();
+    let said = score("far.npy");
+    assert!(
+        said.contains(&format!("{0} of {0} points are finite but more than 20 diameters", kept.len())),
+        "{said}"
+    );
+    assert!(said.contains("the model has learned nothing there"), "{said}");
     let resume = ["train", "r.toml", "--out", "out", "--resume", "--device", "cpu"];
     assert!(ran.bench.tweedie(&resume).status.success());
     // Rows in another order are the same rows; one more is another training set, unless it is held

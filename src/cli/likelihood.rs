@@ -19,7 +19,7 @@ use crate::files::{check_suffix, numbered, read_columns};
 use crate::recipe::PROBES;
 use crate::registry::{GRIDS, METHODS, SDES};
 use crate::run::lore::{Digits, few_dimensions, foresee_densities, numbers, unbounded};
-use crate::run::{Solved, densities, solver_error};
+use crate::run::{Solved, densities, far_off, solver_error};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -126,6 +126,10 @@ pub(super) fn likelihood(a: &Arguments) -> Result<()> {
         && let Some(why) = unbounded(&own.named(names))
     {
         warn(&format!("{}: {why}", a.points.display()));
+    }
+    let foreign = score.data().filter(|_| score.is_network());
+    if let Some(far) = foreign.and_then(|data| far_off(&*data, &points, "points")) {
+        warn(&format!("{}: {far}; the model has learned nothing there", a.points.display()));
     }
     let known: Vec<bool> = points.rows().map(|row| score.rows.binary_search(&digest(row)).is_ok()).collect();
     let sde = score.sde(typed_sde)?;

@@ -125,7 +125,7 @@ pub(super) fn sample(a: &Arguments) -> Result<()> {
         if method.it.adaptive() { String::new() } else { format!(", {steps} steps on {}", spacing.label) };
     let out = a.out.display();
     say(&format!("{count} samples in {out}, {:.1} evaluations of the model each{on}", drawn.evals));
-    if let Some(far) = score.data().and_then(|data| far_off(&*data, &points)) {
+    if let Some(far) = score.data().and_then(|data| far_off(&*data, &points, "samples")) {
         say(&far);
     }
     if let Some((bad, step)) = drawn.diverged {

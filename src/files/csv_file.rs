@@ -9,7 +9,7 @@ const FIRST: usize = 10;
 /// One line per row, and the names of a header. A first row none of whose cells is a number is a header.
 ///
 /// `0,1,…,D−1` is one too, as pandas names columns that have no names, where a later cell is written otherwise than such a number or there
-/// are three columns or more: the line 0,1 of whole numbers may be a point. `header` decides, where it is given.
+/// are three columns or more, unless the next row counts on: the line 0,1 of whole numbers may be a point. `header` decides, where it is given.
 pub(super) fn parse(bytes: &[u8], header: Option<bool>) -> Result<(Points, Option<Vec<String>>), String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     for (i, line) in bytes.split(|b| *b == b'\n').take(FIRST).enumerate() {
@@ -47,8 +47,9 @@ pub(super) fn parse(bytes: &[u8], header: Option<bool>) -> Result<(Points, Optio
         }
         let first = shape.is_none();
         if first {
-            counted = header.is_none() && counts(record.iter());
+            counted = header.is_none() && counts(0, record.iter());
         } else {
+            counted &= values.len() != record.len() || !counts(record.len(), record.iter());
             fractions |= record.iter().any(|cell| cell.bytes().any(|b| !b.is_ascii_digit()));
         }
         let (dim, reference) = *shape.get_or_insert_with(|| (record.len(), line()));
@@ -102,9 +103,9 @@ pub(super) fn parse(bytes: &[u8], header: Option<bool>) -> Result<(Points, Optio
     }
 }
 
-/// Whether cells are 0, 1, 2 and so on.
-pub(super) fn counts<'a>(cells: impl IntoIterator<Item = &'a str>) -> bool {
-    cells.into_iter().zip(0..).all(|(cell, j): (_, usize)| *cell == j.to_string())
+/// Whether cells are `from` and the numbers that follow it.
+pub(super) fn counts<'a>(from: usize, cells: impl IntoIterator<Item = &'a str>) -> bool {
+    cells.into_iter().zip(from..).all(|(cell, j): (_, usize)| *cell == j.to_string())
 }
 
 /// The line of the last quote, from 1, where their number is odd.

@@ -139,6 +139,8 @@ fn counted_columns_are_names() {
         ("0\n5\n2\n", plain),
         ("0.0,1.0\n0.5,1\n2,3\n", plain),
         ("1,2\n0.5,1\n2,3\n", plain),
+        ("0,1,2\n3,4,5\n6,7,8\n", plain),
+        ("0,1,2\n3,4,6\n6,7,8\n", named),
         ("0,1\n", (1, false, false)),
         ("0,1,2\n", (1, false, false)),
     ] {

@@ -44,7 +44,11 @@ impl Unset {
 /// Numbers with their shortest digits, texts bare; lists are not spelled out.
 fn shown(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        // A control character is shown, not sent to a terminal or into a picture.
+        Value::String(text) => {
+            let one = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+            text.chars().map(one).collect()
+        }
         Value::Float(v) => {
             let (plain, powers) = (v.to_string(), format!("{v:e}"));
             if plain.len() > 6 && powers.len() < plain.len() { powers } else { plain }

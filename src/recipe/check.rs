@@ -11,8 +11,34 @@ use crate::error::{Error, Result};
 use crate::metrics::Kl;
 use crate::train::Checkpoint;
 
+/// Sampling runs of a recipe.
+const MOST_RUNS: f64 = 1e6;
+
 impl Recipe {
+    /// An error for a recipe of more sampling runs than any machine ends.
+    fn check_size(&self) -> Result<()> {
+        let counts = [
+            ("data", self.data.len()),
+            ("sde", self.sdes.len()),
+            ("method", self.methods.len()),
+            ("grid", self.grids.len().max(1)),
+            (if self.evals.is_empty() { "steps" } else { "evals" }, self.steps.len().max(self.evals.len())),
+            ("seed", self.seeds.len()),
+        ];
+        let all: f64 = counts.iter().map(|(_, n)| *n as f64).product();
+        if all <= MOST_RUNS {
+            return Ok(());
+        }
+        let parts: Vec<String> = counts.iter().map(|(key, n)| format!("{n} {key}")).collect();
+        Err(Error::Input(format!(
+            "{}: the recipe asks for up to {all:.0} sampling runs ({}), and at most {MOST_RUNS:.0} are made; shorten a list",
+            self.file,
+            parts.join(" × ")
+        )))
+    }
+
     pub(super) fn check(&self) -> Result<()> {
+        self.check_size()?;
         for grid in self.grids.iter().filter(|g| !g.it.needs_model()) {
             for sde in &self.sdes {
                 for n in grid.it.fixed_steps().map_or_else(|| self.all_steps(), |n| vec![n]) {

@@ -1,5 +1,7 @@
 //! Lists in recipes, which mean every combination, and `KEY=VALUE` overrides.
 
+use std::collections::BTreeSet;
+
 use toml::{Table, Value};
 
 use super::section::{Section, named};
@@ -7,6 +9,8 @@ use crate::error::{Error, Result};
 
 /// Options whose value is a list by nature; a list anywhere else means every combination.
 const LISTS: [&str; 5] = ["times", "weights", "means", "covs", "bandwidths"];
+/// Choices under one key.
+const MOST_CHOICES: usize = 1000;
 
 /// The choices under a key: a name, a table with a `name` and options, or a list of these; an option with a list of values gives one
 /// choice for each.
@@ -19,6 +23,11 @@ pub(super) fn choices(top: &Section, key: &'static str, default: &str) -> Result
         Some(Value::Array(items)) => items.clone(),
         Some(one) => vec![one.clone()],
     };
+    let all: f64 = items.iter().map(count).sum();
+    if all > MOST_CHOICES as f64 {
+        let rule = format!("mean at most {MOST_CHOICES} choices in all, for each makes rows of every table");
+        return Err(top.broken(key, format!("… of {all:.0} choices"), &rule));
+    }
     let mut out: Vec<Section> = Vec::new();
     let several = items.len() > 1;
     for (i, item) in items.into_iter().enumerate() {
@@ -35,6 +44,15 @@ pub(super) fn choices(top: &Section, key: &'static str, default: &str) -> Result
         );
     }
     Ok(out)
+}
+
+/// How many choices an item means, counted before any is made.
+fn count(item: &Value) -> f64 {
+    let of = |(key, value): (&String, &Value)| match value {
+        Value::Array(items) if !LISTS.contains(&key.as_str()) && !items.is_empty() => items.len() as f64,
+        inner => count(inner),
+    };
+    item.as_table().map_or(1.0, |table| table.iter().map(of).product())
 }
 
 /// Every way to take one value from each list in a table.
@@ -70,10 +88,10 @@ pub(super) fn integers(top: &Section, key: &'static str, default: u64, least: u6
     };
     let whole = |v: &Value| v.as_integer().and_then(|i| u64::try_from(i).ok()).filter(|n| *n >= least);
     let rule = format!("be a whole number, or a list of them, {least} or more");
-    let mut out = Vec::new();
+    let (mut out, mut met) = (Vec::new(), BTreeSet::new());
     for item in &items {
         let n = whole(item).ok_or_else(|| top.broken(key, item, &rule))?;
-        if !out.contains(&n) {
+        if met.insert(n) {
             out.push(n);
         }
     }
@@ -125,6 +143,24 @@ mod tests {
         assert_eq!(tables("pc").len(), 4);
         assert_eq!(tables("absent"), [named("x")]);
         assert_eq!(integers(&top, "seed", 3, 0).unwrap(), [3]);
+    }
+
+    /// 2000 × 2000 options are counted, not made.
+    #[test]
+    fn too_many_are_refused_before_they_are_made() {
+        let list = (0..2000).map(|i| i.to_string()).collect::<Vec<_>>().join(", ");
+        let inner = format!("{{ name = \"euler-maruyama\", lambda = [{list}] }}");
+        for (method, all) in [
+            (format!("{{ name = \"rk45\", rtol = [{list}], atol = [{list}] }}"), "4000000"),
+            (format!("{{ name = \"predictor-corrector\", snr = [{list}], predictor = {inner} }}"), "4000000"),
+            (format!("[{}]", "\"heun\", ".repeat(1001)), "1001"),
+        ] {
+            let error = choices(&top(&format!("method = {method}")), "method", "x").unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("of {all} choices")) && error.contains("at most 1000"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

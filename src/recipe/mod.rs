@@ -124,7 +124,9 @@ impl Recipe {
         for text in overrides {
             override_key(&mut table, text)?;
         }
-        let name = path.file_stem().map_or_else(|| "recipe".to_owned(), |s| s.to_string_lossy().into_owned());
+        // A name of dots alone would be a folder that is there.
+        let name = path.file_stem().map(|s| s.to_string_lossy().trim_matches('.').to_owned());
+        let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| "recipe".to_owned());
         Self::build(name, &path.display().to_string(), table)
     }
 

@@ -168,7 +168,7 @@ fn remark(recipe: &Recipe, run: &str, rows: &[Record]) -> Option<String> {
         let (with, without) = (value(&m.label)?, value(&format!("{}{WITHOUT}", m.label))?);
         Some(format!("; {} is {with:.3} with them and {without:.3} without", m.label))
     });
-    let far = outliers::sentence(count, recipe.samples, largest);
+    let far = outliers::sentence(count, (recipe.samples, "samples"), largest);
     Some(format!("{run}: {far}{}", metric.unwrap_or_default()))
 }
 

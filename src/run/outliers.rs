@@ -86,17 +86,17 @@ impl Extent {
 }
 
 /// What is said of outliers: how many of so many samples, and how far.
-pub(super) fn sentence(count: f64, samples: usize, largest: f64) -> String {
+pub(super) fn sentence(count: f64, (all, what): (usize, &str), largest: f64) -> String {
     format!(
-        "{count} of {samples} samples are finite but more than {FAR} diameters of the data away from them, \
+        "{count} of {all} {what} are finite but more than {FAR} diameters of the data away from them, \
          |x| up to {largest:.3e}"
     )
 }
 
-/// The same of samples in the coordinates of their data, if they hold outliers.
-pub fn far_off(data: &dyn Data, samples: &Points) -> Option<String> {
-    let found = Extent::of(data).outliers(samples)?;
-    Some(sentence(found.count as f64, samples.len(), found.largest))
+/// The same of samples, or of other points, in the coordinates of their data, if they hold outliers.
+pub fn far_off(data: &dyn Data, points: &Points, what: &str) -> Option<String> {
+    let found = Extent::of(data).outliers(points)?;
+    Some(sentence(found.count as f64, (points.len(), what), found.largest))
 }
 
 #[cfg(test)]

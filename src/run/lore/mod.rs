@@ -108,7 +108,15 @@ fn about(recipe: &Recipe, sampled: bool) -> crate::Result<Vec<String>> {
         };
         if let Some(own) = data.it.own() {
             let points = recipe.likelihood.as_ref().map(|spec| spec.points);
-            let nll = unbounded(own).filter(|_| points.is_some()).map(|what| format!("nll: {what}"));
+            let atoms = || {
+                let of_points = matches!(recipe.model, ModelSpec::Exact);
+                of_points.then(|| {
+                    "the exact law of points is one of atoms, blurred by the noise at ε alone: held-out points lie between them, and the NLL \
+                     grows without bound as ε falls; take model = \"mlp\" for the density of new points"
+                        .to_owned()
+                })
+            };
+            let nll = points.and_then(|_| unbounded(own).or_else(atoms)).map(|what| format!("nll: {what}"));
             let said = columns::noticed(own, map.as_ref()).into_iter();
             let said = said.chain(held_out::measured(own, recipe.samples, points, known)).chain(nll);
             out.extend(said.map(|what| format!("{}: {what}", data.label)));
