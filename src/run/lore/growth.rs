@@ -220,8 +220,8 @@ pub(super) fn growth(
     for &n in steps.iter().filter(|n| **n <= MOST) {
         runs.extend(trial.run(&*grid.it, n)?.map(|run| (n, run)));
     }
-    let of = |law: &Law| -> crate::Result<Option<Growth>> {
-        let laws = law.scales();
+    let of = |given: &Law| -> crate::Result<Option<Growth>> {
+        let laws = given.scales();
         // At each step count the worst law; of these the worst.
         let worst = |(n, run): &(usize, Run<'_>)| {
             // From the last, so that of two that are as bad it is the first.
@@ -233,7 +233,17 @@ pub(super) fn growth(
             return Ok(None);
         };
         let counts: Vec<usize> = bad.iter().map(|b| b.0).collect();
-        let remedy = trial.remedy(grid, &counts, &laws)?;
+        // Of a user's points alone: a law that is given has the units that it was given.
+        let cured = given.least.is_some()
+            && given.cured(|other| {
+                let laws = other.scales();
+                counts.iter().all(|&n| trial.good(&*grid.it, n, &laws))
+            });
+        let remedy = if cured {
+            "set standardise = true in the data".to_owned()
+        } else {
+            trial.remedy(grid, &counts, &laws)?
+        };
         let steps = if counts == [1] { "step" } else { "steps" };
         let counts: Vec<String> = counts.iter().map(ToString::to_string).collect();
         let place = format!("{} on {} at {} {steps}", method.label, grid.label, listed(&counts));
